@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { h1Schema, sha256Schema } from "../digest.ts";
+import { hostSchema } from "../platform.ts";
+import { relativePathSchema } from "./schema.ts";
+
+/**
+ * The lock: the exact inputs of one version, written by `pin` only, as canonical JSON. It holds identities, digests
+ * and sizes, never a place to fetch from.
+ */
+const blobSchema = z.strictObject({ sha256: sha256Schema, sizeBytes: z.int().nonnegative() });
+const oidSchema = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/);
+
+const lockedSourceSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("module"), path: z.string(), version: z.string(), h1: h1Schema, goModH1: h1Schema, zip: blobSchema }),
+  z.strictObject({
+    kind: z.literal("git"),
+    url: z.string(),
+    tag: z.string(),
+    /** The tag object, or the commit for a lightweight tag. */
+    oid: oidSchema,
+    commit: oidSchema,
+    tree: oidSchema,
+    /** The tree as a canonical tar (sorted, portable, zero times). */
+    archive: blobSchema,
+  }),
+  z.strictObject({ kind: z.literal("path"), path: relativePathSchema }),
+]);
+
+export const lockedToolchainSchema = z.strictObject({
+  host: hostSchema,
+  /** Version of the module golang.org/toolchain, for example v0.0.1-go1.25.7.linux-amd64. */
+  version: z.string(),
+  h1: h1Schema,
+  zip: blobSchema,
+  /** The archive of Go's download page, where that page could be read. */
+  archive: blobSchema.optional(),
+});
+
+export const lockedModuleSchema = z.strictObject({
+  path: z.string(),
+  version: z.string(),
+  goMod: blobSchema.extend({ h1: h1Schema }),
+  /** Absent where only the go.mod takes part in the resolution. */
+  zip: blobSchema.extend({ h1: h1Schema }).optional(),
+});
+
+const lockedFileSchema = blobSchema.extend({ url: z.string(), to: relativePathSchema });
+
+export const lockSchema = z.strictObject({
+  lock: z.literal(1),
+  name: z.string(),
+  version: z.string(),
+  /** SHA-256 of the recipe's canonical JSON: `build` refuses a lock made from another recipe. */
+  recipe: z.strictObject({ sha256: sha256Schema }),
+  source: lockedSourceSchema,
+  /** Unix seconds of the locked commit (git) or of the version's publication (module); absent for a path source. */
+  sourceDateEpoch: z.int().nonnegative().optional(),
+  go: z.strictObject({ version: z.string(), toolchains: z.array(lockedToolchainSchema).min(1) }),
+  modules: z.array(lockedModuleSchema),
+  files: z.array(lockedFileSchema),
+  /** Matched outputs of other recipes, by the digest of their artifact: room for it, empty for now. */
+  inputs: z.array(blobSchema.extend({ recipe: z.string(), to: relativePathSchema })),
+  /** The tree head under which toolchain and modules were proven. */
+  checksumDatabase: z.strictObject({ name: z.string(), treeSize: z.int().positive(), rootHash: z.string() }),
+});
+
+export type Lock = z.infer<typeof lockSchema>;
+export type Blob = z.infer<typeof blobSchema>;
+export type LockedSource = Lock["source"];
+export type LockedToolchain = z.infer<typeof lockedToolchainSchema>;
+export type LockedModule = z.infer<typeof lockedModuleSchema>;

@@ -1,0 +1,152 @@
+import { z } from "zod";
+import { dimensionIdSchema } from "../dimensions.ts";
+import { sha256Schema } from "../digest.ts";
+import { platformSchema } from "../platform.ts";
+
+/**
+ * The recipe: what a person writes and reviews. Every description below goes into manifests/schema/recipe.json and
+ * docs/recipe.md, with its trust sentence.
+ */
+const shellCharacters = /[\s;&|<>$`"'\\*?!(){}[\]#~^]/;
+
+/** A path below some directory: relative, no `..`, no empty part. */
+export const relativePathSchema = z
+  .string()
+  .min(1)
+  .refine((path) => !path.startsWith("/"), "must be relative; write it without the leading /")
+  .refine(
+    (path) => path === "." || !path.replace(/^\.\//, "").split("/").some((part) => part === ".." || part === "" || part === "."),
+    "must stay inside the tree; write it without .. and empty parts",
+  )
+  .refine((path) => !/[\0-\x1f]/.test(path), "must hold no control character");
+
+const tagSchema = z
+  .string()
+  .min(1)
+  .refine((tag) => tag.includes("{version}"), 'must hold {version}, for example "v{version}"')
+  .refine(
+    (tag) => !shellCharacters.test(tag.replaceAll("{version}", "1")) && !tag.startsWith("-") && !tag.includes(".."),
+    "holds a character that has no place in a tag",
+  );
+
+const gitUrlSchema = z
+  .string()
+  .regex(/^(https:\/\/|ssh:\/\/|git:\/\/|http:\/\/|file:\/\/|[\w.-]+@[\w.-]+:)[^\s]+$/, "is not a git URL; write for example https://host/owner/repo");
+
+const modulePathSchema = z
+  .string()
+  .regex(/^[a-z0-9.-]+\.[a-z]+(\/[A-Za-z0-9._~-]+)*$/, "is not a Go module path; write for example github.com/owner/repo");
+
+const sourceSchema = z.union([
+  z.strictObject({
+    git: gitUrlSchema.describe("URL of the upstream repository. The server is not trusted: tag object, commit and tree are checked against the lock."),
+    tag: tagSchema.describe("Tag of a version; {version} is replaced. Trusted once, when `pin` writes the lock; from then on the lock's commit holds."),
+    dir: relativePathSchema.optional().describe("Directory of the go.mod inside the source."),
+  }),
+  z.strictObject({
+    module: modulePathSchema.describe("Path under which the Go module proxy serves the source. The proxy is not trusted: the zip is proven against the checksum database."),
+    dir: relativePathSchema.optional().describe("Directory of the go.mod inside the source."),
+  }),
+  z.strictObject({
+    path: relativePathSchema.describe("Local directory, to try a working tree out. Trusted as it lies there; a build from it can never be sealed."),
+    dir: relativePathSchema.optional().describe("Directory of the go.mod inside the source."),
+  }),
+]);
+
+const environmentSchema = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is not a variable name"),
+  z.string(),
+);
+
+const buildShape = {
+  package: z
+    .string()
+    .regex(/^(\.|\.\/[A-Za-z0-9._/-]+)$/, "must be . or start with ./, for example ./cmd/app")
+    .refine((path) => !path.split("/").includes(".."), "must stay inside the tree; write it without ..")
+    .optional()
+    .describe("Package to build, relative to the go.mod. Its code is what the binary does: trusted as reviewed by you."),
+  file: relativePathSchema.optional().describe("A Go file to build instead of a package."),
+  tags: z.array(z.string().regex(/^[A-Za-z0-9_.]+$/, "is not a build tag")).optional().describe("Build tags. Trusted: they choose which code is compiled in."),
+  ldflags: z.string().optional().describe("Linker flags; {version} {commit} {commitDate} {tags} are replaced from the lock. Trusted: -X sets any string of the program; recorded in the report, because -trimpath hides them from `go version -m`."),
+  env: environmentSchema.optional().describe("Further variables of the build. Trusted: they can choose experiments and code generation. The variables twinseal sets itself cannot be replaced."),
+  cgo: z.literal(false).optional().describe("Whether C is compiled. Only false for now: a pinned C toolchain does not exist yet."),
+};
+
+/** Variables that the plan owns; a recipe that sets one of them would undo a guarantee. */
+export const ownedVariables: readonly string[] = [
+  "CGO_ENABLED", "GO111MODULE", "GOARCH", "GOBIN", "GOCACHE", "GOCACHEPROG", "GODEBUG", "GOENV", "GOFLAGS", "GOGC",
+  "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GONOSUMCHECK", "GOOS", "GOPATH", "GOPRIVATE", "GOPROXY", "GOROOT", "GOSUMDB",
+  "GOTELEMETRY", "GOTMPDIR", "GOTOOLCHAIN", "GOTOOLDIR", "GOVCS", "GOWORK", "HOME", "LANG", "LC_ALL", "PATH", "PWD", "SOURCE_DATE_EPOCH",
+  "TMPDIR", "TZ", "USER", "LOGNAME",
+];
+
+const buildSchema = z
+  .strictObject(buildShape)
+  .refine((build) => (build.package === undefined) !== (build.file === undefined), "needs either `package` or `file`")
+  .refine((build) => Object.keys(build.env ?? {}).every((name) => !ownedVariables.includes(name)), {
+    error: "`env` sets a variable that twinseal sets itself",
+    path: ["env"],
+  });
+
+const fileSchema = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }).describe("Where the file was published. Not trusted: the bytes are checked against sha256."),
+  sha256: sha256Schema.describe("Digest of the file. Trusted: whoever sets it chooses the bytes."),
+  to: relativePathSchema.describe("Where it appears, relative to the source tree."),
+  mode: z.enum(["0644", "0755"]).optional().describe("Its file mode; 0644 if absent."),
+});
+
+const argvSchema = z.tuple([z.string().min(1)], z.string());
+const reasonSchema = z.string().min(8, "needs a reason of at least 8 characters");
+
+export const recipeSchema = z
+  .strictObject({
+    recipe: z.literal(1).describe("Version of this format."),
+    name: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]*$/, "must be lower-case letters, digits, . _ -")
+      .describe("Name of the binary and first part of its artifact's name."),
+    description: z.string().optional().describe("One line for people."),
+    source: sourceSchema.describe("Where the code comes from: a git tag, a Go module, or a local directory."),
+    go: z
+      .union([z.literal("auto"), z.string().regex(/^1\.\d+(\.\d+)?$/, 'is not a Go release; write for example "1.25.7"')])
+      .describe("Go release, or auto: go.mod's toolchain line, else its go line. Trusted: the compiler can put anything into the binary; it is proven against the checksum database."),
+    targets: z.array(platformSchema).min(1).describe("Platforms to build for, as GOOS/GOARCH."),
+    workspace: z.boolean().optional().describe("Use the source's go.work. Off if absent, since many name modules that are not there."),
+    before: z.array(argvSchema).optional().describe("Steps run inside the sandbox before the build, each an argv list without a shell. Trusted like the source: they write code that is compiled."),
+    build: buildSchema.describe("How the binary is made."),
+    files: z.array(fileSchema).optional().describe("Files fetched beforehand and put into the source tree."),
+    fix: z.partialRecord(dimensionIdSchema, reasonSchema).optional().describe("Dimensions that are not varied, each with the reason. Trusted: what is fixed is not tested; the reason goes into the report."),
+    allow: z.strictObject({ date: reasonSchema.optional().describe("Why a date of the build day may stand in the artifact.") }).optional().describe("Findings that are accepted, each with the reason."),
+    check: z
+      .strictObject({
+        run: z.array(z.string()).describe("Arguments with which the artifact is started in a sandbox of its own."),
+        prints: z.string().min(1).describe("Text that must occur in what it prints; {version} {commit} are replaced."),
+      })
+      .optional()
+      .describe("Starts the built artifact, where the host can, and compares what it prints."),
+    inputs: z
+      .record(
+        z.string().regex(/^[a-z0-9._-]+$/),
+        z.strictObject({
+          recipe: z.string().regex(/^[a-z0-9][a-z0-9._-]*@[^\s@]+$/, "must be name@version").describe("Recipe whose matched output is the input."),
+          to: relativePathSchema.describe("Where the artifact appears, relative to the source tree."),
+        }),
+      )
+      .optional()
+      .describe("Matched outputs of other recipes. Reserved: the lock and the plan have room for it, `pin` refuses it until it is built."),
+    perTarget: z
+      .partialRecord(platformSchema, z.strictObject(buildShape))
+      .optional()
+      .describe("Keys of `build` replaced for one target."),
+  })
+  .refine((recipe) => Object.keys(recipe.perTarget ?? {}).every((target) => recipe.targets.some((known) => known === target)), {
+    error: "`perTarget` names a platform that `targets` does not",
+    path: ["perTarget"],
+  })
+  .refine((recipe) => !("module" in recipe.source && /\{commit\}/.test(JSON.stringify(recipe.build))), {
+    error: "{commit} is unknown with a module source; a module proxy does not prove a commit",
+    path: ["build"],
+  });
+
+export type Recipe = z.infer<typeof recipeSchema>;
+export type BuildKeys = Recipe["build"];
