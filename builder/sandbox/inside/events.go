@@ -1,0 +1,36 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"sync"
+)
+
+// Event is one line of JSON to the driver.
+type Event struct {
+	Event    string   `json:"event"` // ready, start, output, graph, exit, done, error
+	Step     string   `json:"step,omitempty"`
+	Text     string   `json:"text,omitempty"`
+	Exit     *int     `json:"exit,omitempty"`
+	Signal   string   `json:"signal,omitempty"`
+	PeakRSS  int64    `json:"peakRssBytes,omitempty"`
+	Packages []string `json:"packages,omitempty"`
+	Files    []string `json:"files,omitempty"`
+}
+
+var eventLock sync.Mutex
+
+func emit(event Event) {
+	line, err := json.Marshal(event)
+	must("writing an event", err)
+	eventLock.Lock()
+	defer eventLock.Unlock()
+	_, err = os.Stdout.Write(append(line, '\n'))
+	must("writing an event", err)
+}
+
+// refuse ends the sandbox with a reason that the driver turns into an error of the given code.
+func refuse(code, message string) {
+	emit(Event{Event: "error", Step: code, Text: message})
+	os.Exit(exitSetup)
+}

@@ -1,0 +1,3 @@
+module twinseal/inside
+
+go 1.18

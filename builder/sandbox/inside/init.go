@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// initMain is PID 1 of the sandbox. It builds the root file system, runs the steps one after another as another user
+// without any capability, copies the named outputs to the host and ends. When the driver goes away its pipe on
+// standard input closes, and PID 1 takes every process with it.
+func initMain(args []string) {
+	if len(args) != 1 {
+		fail("usage: inside init SPEC")
+	}
+	if os.Getpid() != 1 {
+		fail("init must be the first process of a PID namespace")
+	}
+	runtime.LockOSThread()
+	spec := readSpec(args[0])
+	go dieWithParent()
+	limitUserNamespaces(spec)
+	must("setting the host name", syscall.Sethostname([]byte(spec.Hostname)))
+	must("setting the domain name", syscall.Setdomainname([]byte(spec.Domainname)))
+	outputTo, err := os.Open(spec.OutputTo)
+	must("opening "+spec.OutputTo, err)
+	source := openSource(spec)
+	buildRoot(spec)
+	copySource(spec, source)
+	enterRoot(spec)
+	os.Clearenv()
+	emit(Event{Event: "ready"})
+	for _, step := range spec.Steps {
+		if !runStep(spec, step) {
+			break
+		}
+	}
+	emit(Event{Event: "done", Files: copyOutputs(spec, outputTo)})
+}
+
+func readSpec(path string) Spec {
+	text, err := os.ReadFile(path)
+	must("reading the plan", err)
+	var spec Spec
+	must("reading the plan", json.Unmarshal(text, &spec))
+	return spec
+}
+
+func dieWithParent() {
+	io.Copy(io.Discard, os.Stdin)
+	os.Exit(exitSetup)
+}
+
+// limitUserNamespaces leaves room for exactly the one user namespace that a step lives in: a step cannot make
+// another. Outside a user namespace of our own the setting would be the host's, and the system call filter has to do.
+func limitUserNamespaces(spec Spec) {
+	if spec.OuterUserNamespace {
+		must("limiting user namespaces", os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("1"), 0))
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+const scratchDir = "/.scratch"
+
+// Device nodes are bound from the host: a user namespace may not make them.
+var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
+
+// buildRoot makes the root file system below spec.Root: a small tmpfs with nothing but the inputs, read-only, and one
+// scratch tmpfs of limited size of which each writable directory is a part.
+func buildRoot(spec Spec) {
+	root := spec.Root
+	must("mounting the root", syscall.Mount("tmpfs", root, "tmpfs", syscall.MS_NOSUID, "mode=0755,size=16m"))
+	makeDir(root + scratchDir)
+	must("mounting the scratch", syscall.Mount("tmpfs", root+scratchDir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV,
+		"mode=0755,nr_inodes=0,size="+strconv.FormatInt(spec.ScratchBytes, 10)))
+	for _, bind := range spec.Binds {
+		bindReadOnly(bind.From, root+bind.To)
+	}
+	for _, dir := range append([]string{spec.Source.To, spec.OutputFrom}, spec.Writable...) {
+		bindScratch(spec, dir)
+	}
+	for _, step := range spec.Steps {
+		for _, dir := range step.Fresh {
+			bindScratch(spec, dir)
+		}
+	}
+	for _, file := range spec.Files {
+		writeFile(spec, file)
+	}
+	mountDevices(root)
+	makeDir(root + "/proc")
+	must("mounting /proc", syscall.Mount("proc", root+"/proc", "proc",
+		syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "subset=pid"))
+}
+
+func makeDir(path string) { must("making "+path, os.MkdirAll(path, 0o755)) }
+
+func bindScratch(spec Spec, dir string) {
+	from := spec.Root + scratchDir + dir
+	if _, err := os.Stat(from); err == nil {
+		return
+	}
+	makeDir(from)
+	must("owning "+dir, os.Chown(from, spec.OwnerUID, spec.OwnerGID))
+	makeDir(spec.Root + dir)
+	must("binding "+dir, syscall.Mount(from, spec.Root+dir, "", syscall.MS_BIND, ""))
+}
+
+func writeFile(spec Spec, file File) {
+	path := spec.Root + file.Path
+	for dir := filepath.Dir(file.Path); dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(spec.Root + dir); err == nil {
+			break
+		}
+		defer os.Chown(spec.Root+dir, spec.OwnerUID, spec.OwnerGID)
+	}
+	makeDir(filepath.Dir(path))
+	must("writing "+file.Path, os.WriteFile(path, []byte(file.Text), 0o644))
+	must("owning "+file.Path, os.Chown(path, spec.OwnerUID, spec.OwnerGID))
+}
+
+func bindReadOnly(from, to string) {
+	info, err := os.Stat(from)
+	must("binding "+from, err)
+	if info.IsDir() {
+		makeDir(to)
+	} else {
+		makeDir(filepath.Dir(to))
+		file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL, 0o444)
+		must("binding "+from, err)
+		must("binding "+from, file.Close())
+	}
+	must("binding "+from, syscall.Mount(from, to, "", syscall.MS_BIND, ""))
+	must("making "+to+" read-only", remountReadOnly(to))
+}
+
+// remountReadOnly keeps the flags that the kernel locks in a user namespace, else it would refuse.
+func remountReadOnly(path string) error {
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(path, &stat); err != nil {
+		return err
+	}
+	const statNoExec, statNoATime, statNoDirATime, statRelATime = 0x8, 0x400, 0x800, 0x1000
+	flags := uintptr(syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY | syscall.MS_NOSUID | syscall.MS_NODEV)
+	for _, pair := range [][2]uintptr{
+		{statNoExec, syscall.MS_NOEXEC},
+		{statNoATime, syscall.MS_NOATIME},
+		{statNoDirATime, syscall.MS_NODIRATIME},
+		{statRelATime, syscall.MS_RELATIME},
+	} {
+		if uintptr(stat.Flags)&pair[0] != 0 {
+			flags |= pair[1]
+		}
+	}
+	return syscall.Mount("", path, "", flags, "")
+}
+
+func mountDevices(root string) {
+	makeDir(root + "/dev/pts")
+	for _, name := range devices {
+		target := root + "/dev/" + name
+		file, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL, 0o666)
+		must("making "+target, err)
+		must("making "+target, file.Close())
+		must("binding /dev/"+name, syscall.Mount("/dev/"+name, target, "", syscall.MS_BIND, ""))
+	}
+	must("mounting /dev/pts", syscall.Mount("devpts", root+"/dev/pts", "devpts",
+		syscall.MS_NOSUID|syscall.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0666"))
+	for name, target := range map[string]string{
+		"ptmx": "pts/ptmx", "fd": "/proc/self/fd",
+		"stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
+	} {
+		must("linking /dev/"+name, os.Symlink(target, root+"/dev/"+name))
+	}
+}
+
+// enterRoot leaves the host's file system for good.
+func enterRoot(spec Spec) {
+	must("leaving the scratch", syscall.Unmount(spec.Root+scratchDir, syscall.MNT_DETACH))
+	must("removing the scratch's name", os.Remove(spec.Root+scratchDir))
+	if spec.Source.ReadOnly {
+		must("making the source read-only", remountReadOnly(spec.Root+spec.Source.To))
+	}
+	must("entering the root", os.Chdir(spec.Root))
+	must("entering the root", syscall.PivotRoot(".", "."))
+	must("leaving the host", syscall.Unmount(".", syscall.MNT_DETACH))
+	must("entering the root", os.Chdir("/"))
+	must("making the root read-only", remountReadOnly("/"))
+	// A bind of the root's own tmpfs alone stays writable through another mount of it; there is none.
+	must("making the root read-only", syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_RDONLY|syscall.MS_NOSUID, "mode=0755,size=16m"))
+}
