@@ -1,0 +1,190 @@
+import type { DimensionId } from "./dimensions.ts";
+
+/** One side's environment: every value that can differ between the two sandboxes. Paths are the sandbox's. */
+export type Variation = {
+  readonly sourcePath: string;
+  readonly resultPath: string;
+  readonly moduleCachePath: string;
+  readonly proxyPath: string;
+  readonly buildCachePath: string;
+  readonly goroot: string;
+  readonly home: string;
+  readonly tmpdir: string;
+  readonly uid: number;
+  readonly userName: string;
+  readonly gid: number;
+  readonly umask: number;
+  readonly hostname: string;
+  readonly domainname: string;
+  readonly timezone: string;
+  readonly lang: string;
+  readonly lcAll: string;
+  readonly noise: Readonly<Record<string, string>>;
+  readonly pathOrder: "toolchain-first" | "toolchain-last";
+  readonly cpus: readonly number[];
+  readonly gogc: string;
+  readonly reverseOrder: boolean;
+  readonly fileTimeSeconds: number;
+  readonly uname26: boolean;
+  readonly fixedAddresses: boolean;
+  readonly terminal: boolean;
+  readonly uptimeOffsetSeconds: number;
+  readonly clock: { readonly seconds: number; readonly nanos: number } | null;
+};
+
+/** What this machine and driver can vary; a string is the reason why not. */
+export type VaryingPower = {
+  readonly cpuCount: number;
+  readonly clockShift: true | string;
+  readonly timeNamespace: true | string;
+};
+
+export type Variations = {
+  readonly a: Variation;
+  readonly b: Variation;
+  /** Dimensions that cannot be varied here, with the reason. */
+  readonly unvaried: Readonly<Partial<Record<DimensionId, string>>>;
+  /** Dimensions the recipe fixes, with its reason. */
+  readonly fixed: Readonly<Partial<Record<DimensionId, string>>>;
+};
+
+const DAY_SECONDS = 86_400;
+
+/** 400 days and odd hours, minutes and seconds, so that every field of a date differs. */
+export const CLOCK_OFFSET = { seconds: 400 * DAY_SECONDS + 7 * 3600 + 13 * 60 + 17, nanos: 123_456_789 } as const;
+
+const reference: Variation = {
+  sourcePath: "/build/source",
+  resultPath: "/build/result",
+  moduleCachePath: "/build/modules",
+  proxyPath: "/build/proxy",
+  buildCachePath: "/build/cache",
+  goroot: "/usr/local/go",
+  home: "/home/builder",
+  tmpdir: "/tmp",
+  uid: 1000,
+  userName: "builder",
+  gid: 1000,
+  umask: 0o022,
+  hostname: "reference",
+  domainname: "example.test",
+  timezone: "UTC",
+  lang: "C",
+  lcAll: "C",
+  noise: {},
+  pathOrder: "toolchain-first",
+  cpus: [],
+  gogc: "400",
+  reverseOrder: false,
+  fileTimeSeconds: 1_600_000_000,
+  uname26: false,
+  fixedAddresses: false,
+  terminal: false,
+  uptimeOffsetSeconds: 0,
+  clock: null,
+};
+
+const other: Variation = {
+  sourcePath: "/srv/second-builder/deep/er/tree",
+  resultPath: "/srv/second-builder/made",
+  moduleCachePath: "/var/lib/second/gomod",
+  proxyPath: "/var/lib/second/offered",
+  buildCachePath: "/var/cache/second/compiled",
+  goroot: "/opt/toolchains/go",
+  home: "/users/zoe",
+  tmpdir: "/var/tmp/scratch",
+  uid: 4242,
+  userName: "zoe",
+  gid: 777,
+  umask: 0o077,
+  hostname: "second-machine-with-a-longer-name",
+  domainname: "elsewhere.invalid",
+  timezone: "Pacific/Chatham",
+  lang: "tr_TR.UTF-8",
+  lcAll: "tr_TR.UTF-8",
+  noise: { BUILD_NUMBER: "4711", CI: "true", EDITOR: "ed", TWIN_NOISE: "some value with spaces" },
+  pathOrder: "toolchain-last",
+  cpus: [],
+  gogc: "800",
+  reverseOrder: true,
+  fileTimeSeconds: 987_654_321,
+  uname26: true,
+  fixedAddresses: true,
+  terminal: true,
+  uptimeOffsetSeconds: 33_333_333,
+  clock: CLOCK_OFFSET,
+};
+
+/** The keys of a variation that belong to a dimension; a dimension without keys is not in our hands. */
+const keysOf: Readonly<Record<DimensionId, readonly (keyof Variation)[]>> = {
+  "source-path": ["sourcePath", "resultPath"],
+  "module-cache-path": ["moduleCachePath", "proxyPath"],
+  "build-cache-path": ["buildCachePath"],
+  goroot: ["goroot"],
+  home: ["home"],
+  tmpdir: ["tmpdir"],
+  user: ["uid", "userName"],
+  group: ["gid"],
+  umask: ["umask"],
+  hostname: ["hostname"],
+  domainname: ["domainname"],
+  timezone: ["timezone"],
+  locale: ["lang", "lcAll"],
+  environment: ["noise"],
+  "path-order": ["pathOrder"],
+  "cpu-count": ["cpus"],
+  gc: ["gogc"],
+  "directory-order": ["reverseOrder"],
+  "file-times": ["fileTimeSeconds"],
+  "kernel-release": ["uname26"],
+  aslr: ["fixedAddresses"],
+  terminal: ["terminal"],
+  uptime: ["uptimeOffsetSeconds"],
+  time: ["clock"],
+  "cpu-model": [],
+  "memory-size": [],
+  driver: [],
+};
+
+/** Chooses both sides' environments: B differs in everything the machine allows and the recipe does not fix. */
+export function planVariations(
+  power: VaryingPower,
+  fix: Readonly<Partial<Record<DimensionId, string | undefined>>>,
+): Variations {
+  const unvaried: Partial<Record<DimensionId, string>> = {
+    "cpu-model": "the same processor; its cpuid instruction cannot be hidden",
+    "memory-size": "the same machine; sysinfo tells its memory",
+    driver: "both sides ran under the same driver",
+  };
+  if (power.cpuCount < 2) unvaried["cpu-count"] = "this machine has one processor";
+  if (power.clockShift !== true) unvaried.time = power.clockShift;
+  if (power.timeNamespace !== true) unvaried.uptime = power.timeNamespace;
+  const fixed = definedReasons(fix);
+  const b: Variation = { ...other, cpus: allButOne(power.cpuCount) };
+  const same = { ...unvaried, ...fixed };
+  return {
+    a: reference,
+    b: (Object.keys(keysOf) as DimensionId[])
+      .filter((id) => id in same)
+      .flatMap((id) => keysOf[id])
+      .reduce((variation, key) => ({ ...variation, [key]: reference[key] }), b),
+    unvaried,
+    fixed,
+  };
+}
+
+/** B sees one processor less, so that neither side starves: A cannot take those B runs on for itself alone. */
+function allButOne(cpuCount: number): readonly number[] {
+  return Array.from({ length: Math.max(cpuCount - 1, 1) }, (_, index) => index + (cpuCount > 1 ? 1 : 0));
+}
+
+function definedReasons(
+  fix: Readonly<Partial<Record<DimensionId, string | undefined>>>,
+): Partial<Record<DimensionId, string>> {
+  const reasons: Partial<Record<DimensionId, string>> = {};
+  for (const id of Object.keys(fix) as DimensionId[]) {
+    const reason = fix[id];
+    if (reason !== undefined) reasons[id] = reason;
+  }
+  return reasons;
+}
