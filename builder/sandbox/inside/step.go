@@ -70,12 +70,21 @@ func startStage(spec Spec, streams *streams) (int, *os.File) {
 	if spec.Terminal {
 		sys.Setctty, sys.Ctty = true, 0
 	}
-	pid, err := syscall.ForkExec(selfPath, []string{"inside", "stage"}, &syscall.ProcAttr{
+	attributes := &syscall.ProcAttr{
 		Dir:   "/",
 		Env:   []string{},
 		Files: []uintptr{streams.stdin.Fd(), streams.stdout.Fd(), streams.stderr.Fd(), read.Fd()},
 		Sys:   sys,
-	})
+	}
+	// The one namespace we are allowed is given back by the kernel some time after the last step's end.
+	pid := 0
+	for try := 0; ; try++ {
+		pid, err = syscall.ForkExec(selfPath, []string{"inside", "stage"}, attributes)
+		if err != syscall.ENOSPC || try == 1000 {
+			break
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
 	must("starting a step in a user namespace", err)
 	read.Close()
 	return pid, write
