@@ -120,7 +120,6 @@ export function sandboxSpec(
     steps: plan.steps.map((step) => ({
       ...step,
       env: Object.entries(step.env).map(([name, value]) => `${name}=${value}`),
-      executable: "",
     })),
     outputFrom: variation.resultPath,
     outputTo: deps.runDir,

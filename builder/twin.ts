@@ -8,7 +8,8 @@ export type Side = "a" | "b";
 export type TwinPlan = { readonly a: Plan; readonly b: Plan };
 
 export type TwinDeps = {
-  readonly sequential: boolean;
+  /** At the same time, or one after the other: which comes first must not matter, and tests try both. */
+  readonly order: "together" | "a-first" | "b-first";
   /** Everything one side's execution needs, by side: folders are never shared. */
   readonly sides: Readonly<Record<Side, ExecuteDeps>>;
 };
@@ -30,9 +31,13 @@ export async function executeTwin(
       ...deps.sides[side],
       signal: signal ?? deps.sides[side].signal,
     });
-  if (deps.sequential) {
+  if (deps.order === "a-first") {
     const a = await run("a");
     return { a, b: await run("b") };
+  }
+  if (deps.order === "b-first") {
+    const b = await run("b");
+    return { a: await run("a"), b };
   }
   const stop = new AbortController();
   const outer = deps.sides.a.signal;

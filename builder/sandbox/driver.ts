@@ -15,8 +15,6 @@ export type SandboxStep = {
   readonly fresh: readonly string[];
   /** Where the step writes go's action graph, or empty. */
   readonly graph: string;
-  /** A file made executable before the step, or empty. */
-  readonly executable: string;
 };
 
 /** Mirrors `Spec` in inside/spec.go. `from`, `root` and `outputTo` are paths of the host, all others of the sandbox. */

@@ -30,7 +30,7 @@ func copyOutputs(spec Spec, to *os.File) []string {
 		if left < 0 {
 			refuse("OUTPUT_TOO_LARGE", "the outputs are larger than the limit")
 		}
-		out, err := openAt(to, name)
+		out, err := openAt(to, name, info.Mode())
 		must("writing the output "+name, err)
 		_, err = io.Copy(out, io.LimitReader(in, info.Size()))
 		must("writing the output "+name, err)
@@ -42,8 +42,13 @@ func copyOutputs(spec Spec, to *os.File) []string {
 	return copied
 }
 
-func openAt(dir *os.File, name string) (*os.File, error) {
-	fd, err := syscall.Openat(int(dir.Fd()), name, syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, 0o644)
+// openAt makes a file whose mode tells only whether it can be run: the build's umask is one of the variations.
+func openAt(dir *os.File, name string, like os.FileMode) (*os.File, error) {
+	mode := uint32(0o644)
+	if like&0o100 != 0 {
+		mode = 0o755
+	}
+	fd, err := syscall.Openat(int(dir.Fd()), name, syscall.O_CREAT|syscall.O_EXCL|syscall.O_WRONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, mode)
 	if err != nil {
 		return nil, err
 	}

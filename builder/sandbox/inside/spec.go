@@ -63,6 +63,4 @@ type Step struct {
 	Fresh []string `json:"fresh"`
 	// Graph is where the go command writes its action graph; its size is reported while the step runs.
 	Graph string `json:"graph"`
-	// Executable is made executable before the step: an artifact that a check starts.
-	Executable string `json:"executable"`
 }

@@ -13,9 +13,6 @@ func runStep(spec Spec, step Step) bool {
 	for _, dir := range step.Fresh {
 		assertEmpty(spec, dir)
 	}
-	if step.Executable != "" {
-		must("preparing "+step.Executable, os.Chmod(step.Executable, 0o755))
-	}
 	streams := openStreams(spec)
 	pid, config := startStage(spec, streams)
 	streams.closeChildSide()

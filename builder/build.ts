@@ -1,0 +1,211 @@
+import { randomUUID } from "node:crypto";
+import { chmod, copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { judgeAgainst, loadAgainst } from "./against.ts";
+import type { BuildOptions } from "./build-options.ts";
+import { executeCheck } from "./check-artifact.ts";
+import { compareRuns, type Comparison } from "./compare.ts";
+import { TwinsealError } from "./errors.ts";
+import { assertPlatform } from "./explain/executable.ts";
+import type { HostFacts } from "./host.ts";
+import type { Http } from "./http.ts";
+import { fetchInputs, type FetchProgress } from "./inputs/fetch.ts";
+import { offerModules } from "./inputs/go-modules.ts";
+import { toolchainTree } from "./inputs/go-toolchain.ts";
+import { materializeSource, placeFiles } from "./inputs/source.ts";
+import { planMemory } from "./memory.ts";
+import { planBuild } from "./plan.ts";
+import type { Platform } from "./platform.ts";
+import { findRecipe } from "./recipe/catalog.ts";
+import { assertLockFits, loadLock, lockDigest } from "./recipe/load-lock.ts";
+import { loadRecipe } from "./recipe/load.ts";
+import type { Lock, LockedToolchain } from "./recipe/lock.ts";
+import type { Recipe } from "./recipe/schema.ts";
+import { makeReport, type Report } from "./report.ts";
+import { renderReportHtml } from "./report-html.ts";
+import { loadRunFolder } from "./run-folder.ts";
+import { openDriver, type DriverDeps } from "./sandbox/open-driver.ts";
+import type { Store } from "./store/store.ts";
+import { createLane, executeTwin, type LaneState, type TwinPlan, type TwinRuns } from "./twin.ts";
+import { planVariations, type Variations, type VaryingPower } from "./variations.ts";
+import { openWorkspace } from "./workspace.ts";
+
+export type BuildDeps = {
+  readonly cwd: string;
+  readonly manifestsDir: string;
+  readonly store: Store;
+  readonly http: Http;
+  readonly proxies: () => Promise<readonly string[]>;
+  readonly host: HostFacts;
+  readonly driver: DriverDeps;
+  readonly toolVersion: string;
+  readonly now: () => number;
+  readonly onFetch?: (progress: FetchProgress) => void;
+  readonly onLane?: (platform: Platform, state: LaneState) => void;
+  readonly onLine?: (text: string) => void;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export type PlannedTarget = { readonly platform: Platform; readonly plans: TwinPlan; readonly variations: Variations };
+
+export type BuildResult =
+  | { readonly kind: "planned"; readonly name: string; readonly version: string; readonly targets: readonly PlannedTarget[] }
+  | {
+      readonly kind: "built";
+      readonly report: Report;
+      readonly reportPath: string;
+      readonly htmlPath: string;
+      readonly folder: string;
+    };
+
+type Subject = { readonly recipe: Recipe; readonly lock: Lock; readonly recipeDir: string };
+
+/**
+ * The main operation: from a recipe and its lock to two runs, their comparison and the report, per target. Nothing is
+ * written before recipe, lock and options are accepted. A mismatch is a result; alarms and the world's faults throw.
+ */
+export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promise<BuildResult> {
+  const subject = await loadSubject(options, deps);
+  const platforms = chooseTargets(subject.recipe, options, deps.host);
+  const against = options.against === undefined ? undefined : await loadAgainst(resolve(deps.cwd, options.against), options.against);
+  if (options.dryRun) {
+    const power: VaryingPower = { cpuCount: deps.host.cpuCount, clockShift: true, timeNamespace: true };
+    return { kind: "planned", name: subject.recipe.name, version: subject.lock.version, targets: platforms.map((platform) => planTarget(subject, platform, power, options)) };
+  }
+  const toolchain = hostToolchain(subject.lock, deps.host);
+  await fetchInputs(subject.lock, {
+    store: deps.store,
+    http: deps.http,
+    proxies: options.offline ? [] : await deps.proxies(),
+    host: deps.host.platform,
+    offline: options.offline,
+    ...(deps.onFetch === undefined ? {} : { onProgress: deps.onFetch }),
+    ...(deps.signal === undefined ? {} : { signal: deps.signal }),
+  });
+  await using workspace = await openWorkspace(deps.store.root, process.pid, randomUUID());
+  const inputs = {
+    toolchainDir: await toolchainTree(deps.store, toolchain),
+    modulesDir: join(workspace.dir, "modules"),
+    sourceDir: join(workspace.dir, "source"),
+  };
+  await offerModules(deps.store, subject.lock.modules, inputs.modulesDir);
+  await materializeSource(subject.lock.source, { store: deps.store, recipeDir: subject.recipeDir }, inputs.sourceDir);
+  await placeFiles(subject.lock.files, subject.recipe.files ?? [], deps.store, inputs.sourceDir);
+  const opened = await openDriver({ goroot: inputs.toolchainDir, toolchain, workDir: workspace.dir, store: deps.store }, deps.driver);
+  const memory = planMemory(subject.lock, deps.host.availableBytes, options.sequential);
+  const folder = resolve(deps.cwd, options.out, `${subject.recipe.name}-v${subject.lock.version}`);
+  const targets = [];
+  for (const platform of platforms) {
+    const planned = planTarget(subject, platform, { ...opened.power, cpuCount: deps.host.cpuCount }, options);
+    const targetDir = join(folder, platform.replace("/", "-"));
+    const context = {
+      lock: { sha256: lockDigest(subject.lock) },
+      local: subject.lock.source.kind === "path",
+      host: { platform: deps.host.platform, kernel: deps.host.kernel },
+      unvaried: planned.variations.unvaried,
+      fixed: planned.variations.fixed,
+    };
+    const side = (id: "a" | "b") => ({
+      driver: opened.driver,
+      workDir: join(workspace.dir, `${platform.replace("/", "-")}-${id}`),
+      runDir: join(targetDir, id),
+      scratchBytes: memory.scratchBytes,
+      now: deps.now,
+      newId: randomUUID,
+      onEvent: createLane(id, (state) => deps.onLane?.(platform, state)),
+      signal: deps.signal,
+    });
+    const runs = await executeTwin(planned.plans, inputs, { a: context, b: context }, {
+      order: memory.sequential ? "a-first" : "together",
+      sides: { a: side("a"), b: side("b") },
+    });
+    const judged = await judgeTarget(subject, platform, runs, targetDir, folder);
+    const check = judged.comparison?.verdict === "match" ? await executeCheck(subject, platform, targetDir, deps.host, opened.driver, workspace.dir) : undefined;
+    targets.push({ platform, ...judged, ...(check === undefined ? {} : { check }) });
+  }
+  const report = makeReport({
+    name: subject.recipe.name,
+    version: subject.lock.version,
+    lockSha256: lockDigest(subject.lock),
+    tool: { version: deps.toolVersion },
+    createdAt: new Date(deps.now()).toISOString(),
+    targets: targets.map((target) => ({
+      ...target,
+      ...(against === undefined ? {} : { against: judgeAgainst(against, target.comparison) }),
+    })),
+  });
+  return { kind: "built", report, folder, ...(await writeReport(folder, report)) };
+}
+
+async function loadSubject(options: BuildOptions, deps: BuildDeps): Promise<Subject> {
+  const found = await findRecipe(options.spec, { cwd: deps.cwd, manifestsDir: deps.manifestsDir });
+  const loaded = await loadRecipe(found.recipePath);
+  const lock = await loadLock(found.lockPath);
+  assertLockFits(lock, loaded);
+  return { recipe: loaded.recipe, lock, recipeDir: loaded.dir };
+}
+
+/** The platforms to build: as asked, all of the recipe's, or the host's. */
+export function chooseTargets(recipe: Recipe, options: BuildOptions, host: Pick<HostFacts, "platform">): readonly Platform[] {
+  if (options.allTargets) return recipe.targets;
+  const asked = options.targets ?? [host.platform];
+  const unknown = asked.find((platform) => !recipe.targets.includes(platform));
+  if (unknown !== undefined) {
+    throw new TwinsealError("caller", "TARGET_UNKNOWN", `${recipe.name} has no target ${unknown}`, {
+      hint: `its targets are ${recipe.targets.join(", ")}`,
+    });
+  }
+  return [...new Set(asked)];
+}
+
+function hostToolchain(lock: Lock, host: HostFacts): LockedToolchain {
+  const toolchain = lock.go.toolchains.find((one) => one.host === host.platform);
+  if (toolchain === undefined) {
+    throw new TwinsealError("caller", "TOOLCHAIN_NOT_LOCKED", `the lock has no Go toolchain for ${host.platform}`, { hint: "run twinseal pin" });
+  }
+  return toolchain;
+}
+
+function planTarget(subject: Subject, platform: Platform, power: VaryingPower, options: BuildOptions): PlannedTarget {
+  const variations = planVariations(power, subject.recipe.fix ?? {});
+  const plan = (side: "a" | "b") =>
+    planBuild({ ...subject, platform, side, variation: variations[side], timeoutMs: options.timeoutMinutes * 60_000 });
+  return { platform, variations, plans: { a: plan("a"), b: plan("b") } };
+}
+
+type Judged = { readonly a: TwinRuns["a"]; readonly b: TwinRuns["b"]; readonly comparison?: Comparison; readonly failure?: { readonly code: string; readonly message: string; readonly excerpt: readonly string[] } };
+
+async function judgeTarget(subject: Subject, platform: Platform, runs: TwinRuns, targetDir: string, folder: string): Promise<Judged> {
+  if (runs.a.failure !== undefined && runs.b.failure !== undefined) {
+    const { step, message, excerpt } = runs.a.failure;
+    return { ...runs, failure: { code: "build-failed", message: `step ${step} failed in both runs: ${message}`, excerpt } };
+  }
+  for (const run of [runs.a, runs.b]) {
+    for (const artifact of run.artifacts) await assertPlatform(join(targetDir, run.side, artifact.name), platform);
+  }
+  const [a, b] = await Promise.all([loadRunFolder(join(targetDir, "a")), loadRunFolder(join(targetDir, "b"))]);
+  const comparison = await compareRuns(a, b, { allowDate: subject.recipe.allow?.date });
+  for (const name of runs.a.artifacts.map((artifact) => artifact.name)) {
+    const place = join(folder, name);
+    if (comparison.verdict === "match") await placeFile(join(targetDir, "a", name), place);
+    else await rm(place, { force: true });
+  }
+  return { ...runs, comparison };
+}
+
+async function placeFile(from: string, to: string): Promise<void> {
+  const temporary = `${to}.${process.pid}.tmp`;
+  await copyFile(from, temporary);
+  await chmod(temporary, 0o755);
+  await rename(temporary, to);
+}
+
+async function writeReport(folder: string, report: Report): Promise<{ reportPath: string; htmlPath: string }> {
+  await mkdir(folder, { recursive: true });
+  const reportPath = join(folder, "report.json");
+  const htmlPath = join(folder, "report.html");
+  await writeFile(reportPath, `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(htmlPath, renderReportHtml(report));
+  return { reportPath, htmlPath };
+}
+
