@@ -21,7 +21,7 @@ export const dimensions = [
   { id: "environment", about: "names and values of variables that Go does not read" },
   { id: "path-order", about: "order of PATH" },
   { id: "cpu-count", about: "number of processors that a program sees" },
-  { id: "gc", about: "GOGC, how often the compiler's own collector runs" },
+  { id: "gc", about: "GOGC and GOMEMLIMIT, how often the compiler's own collector runs" },
   { id: "directory-order", about: "order in which a directory of the source is read" },
   { id: "file-times", about: "modification times of the source files" },
   { id: "kernel-release", about: "kernel release that uname tells" },

@@ -165,6 +165,7 @@ function stepEnvironment(
     GOWORK: recipe.workspace === true ? "" : "off",
     GOVCS: "*:off",
     GOGC: variation.gogc,
+    GOMEMLIMIT: String(variation.memoryLimitBytes),
     GOAMD64: build.env?.["GOAMD64"] ?? "v1",
     GOARM64: build.env?.["GOARM64"] ?? "v8.0",
     CGO_ENABLED: "0",

@@ -23,6 +23,8 @@ export type Variation = {
   readonly pathOrder: "toolchain-first" | "toolchain-last";
   readonly cpus: readonly number[];
   readonly gogc: string;
+  /** GOMEMLIMIT, bytes: from there on the collector works whatever GOGC says. */
+  readonly memoryLimitBytes: number;
   readonly reverseOrder: boolean;
   readonly fileTimeSeconds: number;
   readonly uname26: boolean;
@@ -74,7 +76,9 @@ const reference: Variation = {
   noise: {},
   pathOrder: "toolchain-first",
   cpus: [],
-  gogc: "400",
+  // The compiler's own collector costs an eighth of a build; memory is bounded by GOMEMLIMIT instead.
+  gogc: "1600",
+  memoryLimitBytes: 3 * 1024 ** 3,
   reverseOrder: false,
   fileTimeSeconds: 1_600_000_000,
   uname26: false,
@@ -105,7 +109,8 @@ const other: Variation = {
   noise: { BUILD_NUMBER: "4711", CI: "true", EDITOR: "ed", TWIN_NOISE: "some value with spaces" },
   pathOrder: "toolchain-last",
   cpus: [],
-  gogc: "800",
+  gogc: "off",
+  memoryLimitBytes: 2 * 1024 ** 3,
   reverseOrder: true,
   fileTimeSeconds: 987_654_321,
   uname26: true,
@@ -133,7 +138,7 @@ const keysOf: Readonly<Record<DimensionId, readonly (keyof Variation)[]>> = {
   environment: ["noise"],
   "path-order": ["pathOrder"],
   "cpu-count": ["cpus"],
-  gc: ["gogc"],
+  gc: ["gogc", "memoryLimitBytes"],
   "directory-order": ["reverseOrder"],
   "file-times": ["fileTimeSeconds"],
   "kernel-release": ["uname26"],

@@ -75,7 +75,7 @@ const buildShape = {
 /** Variables that the plan owns; a recipe that sets one of them would undo a guarantee. */
 export const ownedVariables: readonly string[] = [
   "CGO_ENABLED", "GO111MODULE", "GOARCH", "GOBIN", "GOCACHE", "GOCACHEPROG", "GODEBUG", "GOENV", "GOFLAGS", "GOGC",
-  "GOINSECURE", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GONOSUMCHECK", "GOOS", "GOPATH", "GOPRIVATE", "GOPROXY", "GOROOT", "GOSUMDB",
+  "GOINSECURE", "GOMEMLIMIT", "GOMODCACHE", "GONOPROXY", "GONOSUMDB", "GONOSUMCHECK", "GOOS", "GOPATH", "GOPRIVATE", "GOPROXY", "GOROOT", "GOSUMDB",
   "GOTELEMETRY", "GOTMPDIR", "GOTOOLCHAIN", "GOTOOLDIR", "GOVCS", "GOWORK", "HOME", "LANG", "LC_ALL", "PATH", "PWD", "SOURCE_DATE_EPOCH",
   "TMPDIR", "TZ", "USER", "LOGNAME",
 ];

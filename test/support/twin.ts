@@ -1,0 +1,110 @@
+import { randomUUID } from "node:crypto";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { compareRuns, type Comparison } from "../../builder/compare.ts";
+import { sha256Of } from "../../builder/digest.ts";
+import { readHost } from "../../builder/host.ts";
+import { planBuild } from "../../builder/plan.ts";
+import { runProcess } from "../../builder/process.ts";
+import { recipeSchema, type Recipe } from "../../builder/recipe/schema.ts";
+import type { Lock } from "../../builder/recipe/lock.ts";
+import { loadRunFolder } from "../../builder/run-folder.ts";
+import { openDriver, type OpenedDriver } from "../../builder/sandbox/open-driver.ts";
+import { executeTwin, type TwinDeps, type TwinRuns } from "../../builder/twin.ts";
+import { planVariations } from "../../builder/variations.ts";
+import { repository, type TestToolchain } from "./toolchain.ts";
+
+/** A tiny program with a step before its build, built twice for real; gone with its scope. */
+export type TwinBench = AsyncDisposable & {
+  readonly opened: OpenedDriver;
+  readonly dir: string;
+  readonly build: (options: TwinOptions) => Promise<{ runs: TwinRuns; comparison: () => Promise<Comparison>; dir: string }>;
+};
+
+export type TwinOptions = {
+  /** argv of the one `before` step; the program is a file of the source tree. */
+  readonly before: readonly [string, ...string[]];
+  readonly order?: TwinDeps["order"];
+  readonly fix?: Recipe["fix"];
+  /** Overrides of what the machine can vary, for refusals of the kernel that cannot be had here. */
+  readonly clockShift?: true | string;
+  readonly main?: string;
+};
+
+const mainGo = "package main\n\nfunc main() { println(leak) }\n";
+
+/** Compiles a fixture of test/support/fixtures to a static program. */
+export async function compileFixture(toolchain: TestToolchain, name: string, to: string): Promise<void> {
+  const cache = join(tmpdir(), `twinseal-fixture-cache-${process.getuid?.() ?? 0}`);
+  const result = await runProcess([join(toolchain.goroot, "bin/go"), "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to, "."], {
+    cwd: join(repository, "test/support/fixtures", name),
+    env: { GOCACHE: cache, GOROOT: toolchain.goroot, HOME: cache, GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-mod=mod", GOPROXY: "off", GOENV: "off" },
+    timeoutMs: 300_000,
+  });
+  if (result.code !== 0) throw new Error(`compiling ${name}: ${result.stderr}`);
+}
+
+export async function openTwinBench(toolchain: TestToolchain, fixtures: readonly string[]): Promise<TwinBench> {
+  const dir = await mkdtemp(join(tmpdir(), "twinseal-test-"));
+  const source = join(dir, "source");
+  await mkdir(source);
+  await writeFile(join(source, "go.mod"), "module example.test/program\n\ngo 1.18\n");
+  for (const name of fixtures) await compileFixture(toolchain, name, join(source, name));
+  const host = readHost();
+  const locked = toolchain.lock.go.toolchains.find((one) => one.host === host.platform);
+  if (locked === undefined) throw new Error("no toolchain for this host");
+  const opened = await openDriver(
+    { goroot: toolchain.goroot, toolchain: locked, workDir: dir, store: toolchain.store },
+    { insideDir: join(repository, "builder/sandbox/inside"), uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, arch: process.arch },
+  );
+  await mkdir(join(dir, "modules"));
+  const lock: Lock = { ...toolchain.lock, name: "program", version: "1.0.0" };
+  const build = async (options: TwinOptions) => {
+    const place = join(dir, randomUUID());
+    const tree = join(place, "source");
+    await cp(source, tree, { recursive: true });
+    await writeFile(join(tree, "main.go"), options.main ?? mainGo);
+    const recipe = recipeSchema.parse({
+      recipe: 1,
+      name: "program",
+      source: { path: "." },
+      go: "auto",
+      targets: [host.platform],
+      before: [options.before],
+      build: { package: ".", ldflags: "-s -w -buildid=" },
+      ...(options.fix === undefined ? {} : { fix: options.fix }),
+    });
+    const variations = planVariations(
+      { ...opened.power, cpuCount: host.cpuCount, ...(options.clockShift === undefined ? {} : { clockShift: options.clockShift }) },
+      recipe.fix ?? {},
+    );
+    const plan = (side: "a" | "b") =>
+      planBuild({ recipe, lock, platform: host.platform, side, variation: variations[side], timeoutMs: 300_000 });
+    const context = {
+      lock: { sha256: sha256Of("a lock of a test") },
+      local: true,
+      host: { platform: host.platform, kernel: host.kernel },
+      unvaried: variations.unvaried,
+      fixed: variations.fixed,
+    };
+    const side = (id: "a" | "b") => ({
+      driver: opened.driver,
+      workDir: join(place, `work-${id}`),
+      runDir: join(place, id),
+      scratchBytes: 2 * 1024 ** 3,
+      now: Date.now,
+      newId: randomUUID,
+      onEvent: () => {},
+    });
+    const runs = await executeTwin(
+      { a: plan("a"), b: plan("b") },
+      { toolchainDir: toolchain.goroot, modulesDir: join(dir, "modules"), sourceDir: tree },
+      { a: context, b: context },
+      { order: options.order ?? "together", sides: { a: side("a"), b: side("b") } },
+    );
+    const comparison = async () => compareRuns(await loadRunFolder(join(place, "a")), await loadRunFolder(join(place, "b")), {});
+    return { runs, comparison, dir: place };
+  };
+  return { opened, dir, build, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+}
