@@ -1,0 +1,76 @@
+import { dimensions } from "../builder/dimensions.ts";
+import type { PlannedTarget } from "../builder/build.ts";
+import type { Variation } from "../builder/variations.ts";
+
+/** `--dry-run` for people: both plans' steps and a table of the dimensions with their two values. */
+export function renderPlannedTarget(target: PlannedTarget): string {
+  const { a, b } = target.plans;
+  return [
+    `plan for ${a.name} ${a.version} ${target.platform}`,
+    ...[a, b].flatMap((plan) => [
+      "",
+      `  ${plan.side.toUpperCase()}:`,
+      ...plan.steps.flatMap((step) => [
+        `    ${step.id}: cd ${step.dir}`,
+        `      ${step.argv.map(quoteArgument).join(" ")}`,
+        ...(step.id === "build" ? Object.entries(step.env).map(([name, value]) => `      ${name}=${quoteArgument(value)}`) : []),
+      ]),
+    ]),
+    "",
+    "  dimensions:",
+    ...dimensionRows(target).map(([id, left, right]) => `    ${id.padEnd(18)} ${left.padEnd(44)} ${right}`),
+    "",
+  ].join("\n");
+}
+
+function dimensionRows(target: PlannedTarget): readonly (readonly [string, string, string])[] {
+  const { variations } = target;
+  return [
+    ["", "A", "B"],
+    ...dimensions.map(({ id }): readonly [string, string, string] => {
+      const reason = variations.fixed[id] ?? variations.unvaried[id];
+      if (reason !== undefined) return [id, "not varied", reason];
+      return [id, plannedValue(id, variations.a), plannedValue(id, variations.b)];
+    }),
+  ];
+}
+
+type DimensionId = (typeof dimensions)[number]["id"];
+
+/** What a dimension is planned to be, in words. */
+function plannedValue(id: DimensionId, v: Variation): string {
+  const values: Readonly<Record<DimensionId, string>> = {
+    "source-path": v.sourcePath,
+    "module-cache-path": v.moduleCachePath,
+    "build-cache-path": v.buildCachePath,
+    goroot: v.goroot,
+    home: v.home,
+    tmpdir: v.tmpdir,
+    user: `${v.uid} ${v.userName}`,
+    group: String(v.gid),
+    umask: `0${v.umask.toString(8)}`,
+    hostname: v.hostname,
+    domainname: v.domainname,
+    timezone: v.timezone,
+    locale: v.lang,
+    environment: Object.keys(v.noise).join(" ") || "nothing more",
+    "path-order": v.pathOrder,
+    "cpu-count": v.cpus.length === 0 ? "all processors" : `${v.cpus.length} of them`,
+    gc: `GOGC=${v.gogc} GOMEMLIMIT=${v.memoryLimitBytes}`,
+    "directory-order": v.reverseOrder ? "reverse" : "by name",
+    "file-times": new Date(v.fileTimeSeconds * 1000).toISOString(),
+    "kernel-release": v.uname26 ? "2.6.x" : "the kernel's own",
+    aslr: v.fixedAddresses ? "fixed addresses" : "random addresses",
+    terminal: v.terminal ? "a private terminal" : "/dev/null",
+    uptime: v.uptimeOffsetSeconds === 0 ? "the machine's" : `${v.uptimeOffsetSeconds} s later`,
+    time: v.clock === null ? "now" : `${v.clock.seconds} s later`,
+    "cpu-model": "",
+    "memory-size": "",
+    driver: "",
+  };
+  return values[id];
+}
+
+function quoteArgument(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
