@@ -1,0 +1,124 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { ZodType } from "zod";
+import type { Http } from "../builder/http.ts";
+import type { Store } from "../builder/store/store.ts";
+import { renderDocument, type Outcome } from "./json.ts";
+import type { ExitCode } from "./exit.ts";
+import type { Progress } from "./progress.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Everything a command may touch of the world; made once by `main`, in tests by the test. */
+export type CliDeps = {
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly packageRoot: string;
+  /** The project's own recipes and locks. */
+  readonly manifestsDir: string;
+  /** Go source of the program that runs inside a sandbox. */
+  readonly insideDir: string;
+  readonly toolVersion: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** As `process.arch` says it. */
+  readonly arch: string;
+  /** Whether `--json` was given. */
+  readonly json: boolean;
+  readonly now: () => number;
+  /** Aborted by Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly storeRoot: string;
+  readonly store: () => Promise<Store>;
+  readonly http: () => Promise<Http>;
+  readonly proxies: () => Promise<readonly string[]>;
+  /** Raw text to standard output: only what a person asked to have there. */
+  readonly print: (text: string) => void;
+  /** One line for people, on standard error; silent with `--json`. */
+  readonly say: (line: string) => void;
+  readonly progress: () => Promise<Progress>;
+  readonly setExitCode: (code: ExitCode) => void;
+  /** Ends a command: exit code, and document or text. Call it once. */
+  readonly finish: (outcome: Outcome) => void;
+  /** Options checked by a schema; throws `caller/OPTIONS_INVALID`. */
+  readonly parse: <T>(schema: ZodType<T>, options: unknown) => Promise<T>;
+};
+
+export type CliWorld = {
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly packageRoot: string;
+  readonly toolVersion: string;
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+  readonly stdout: { write: (text: string) => unknown };
+  readonly stderr: { write: (text: string) => unknown; isTTY?: boolean; columns?: number };
+  readonly setExitCode: (code: ExitCode) => void;
+};
+
+/** Ties the operations' dependencies together; heavy modules are loaded when they are first asked for. */
+export function createDeps(world: CliWorld): CliDeps {
+  const { env, json, packageRoot, stdout, stderr } = world;
+  const storeRoot = storeRootOf(env);
+  return {
+    env,
+    cwd: world.cwd,
+    packageRoot,
+    manifestsDir: join(packageRoot, "manifests"),
+    insideDir: join(packageRoot, "builder", "sandbox", "inside"),
+    toolVersion: world.toolVersion,
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    arch: process.arch,
+    json,
+    now: Date.now,
+    signal: world.signal,
+    storeRoot,
+    store: async () => (await import("../builder/store/store.ts")).openStore(storeRoot),
+    http: async () => (await import("../builder/http.ts")).createHttp(),
+    proxies: () => findProxies(env),
+    print: (text) => void stdout.write(text),
+    say: (line) => void (json || stderr.write(`${line}\n`)),
+    progress: async () => {
+      const { createProgress, silentProgress } = await import("./progress.ts");
+      if (json) return silentProgress;
+      return createProgress({
+        stream: stderr,
+        isTty: stderr.isTTY === true && env["TERM"] !== "dumb" && env["CI"] === undefined,
+        columns: () => stderr.columns ?? 80,
+        env,
+        now: Date.now,
+      });
+    },
+    setExitCode: world.setExitCode,
+    finish: (outcome) => {
+      world.setExitCode(outcome.exitCode);
+      if (json) stdout.write(renderDocument(outcome));
+      else if (outcome.text !== undefined) stderr.write(outcome.text.endsWith("\n") ? outcome.text : `${outcome.text}\n`);
+    },
+    parse: async (schema, options) => {
+      const parsed = schema.safeParse(options);
+      if (parsed.success) return parsed.data;
+      throw (await import("./voice.ts")).optionsError(parsed.error);
+    },
+  };
+}
+
+/** `$TWINSEAL_CACHE`, else `$XDG_CACHE_HOME/twinseal`, else `~/.cache/twinseal`. */
+export function storeRootOf(env: Environment): string {
+  const own = env["TWINSEAL_CACHE"];
+  if (own !== undefined && own !== "") return own;
+  const cache = env["XDG_CACHE_HOME"];
+  // The XDG base directory specification: a relative path is ignored.
+  const base = cache?.startsWith("/") === true ? cache : join(env["HOME"] ?? homedir(), ".cache");
+  return join(base, "twinseal");
+}
+
+async function findProxies(env: Environment): Promise<readonly string[]> {
+  const [{ proxiesFrom }, { goProxySetting }] = await Promise.all([
+    import("../builder/inputs/go-proxy.ts"),
+    import("./go-setting.ts"),
+  ]);
+  const own = env["GOPROXY"];
+  return proxiesFrom(own === undefined ? {} : { GOPROXY: own }, () => goProxySetting(env));
+}

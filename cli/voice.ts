@@ -1,0 +1,39 @@
+import { ZodError } from "zod";
+import { TwinsealError, messageOf } from "../builder/errors.ts";
+
+/** What is told of an error, to people as text and to machines as part of the `--json` document. */
+export type ToldError = { readonly code: string; readonly message: string; readonly hint?: string };
+
+/** An error in our own voice; what we did not foresee is named as such, with its stack for a bug report. */
+export function tellError(error: unknown): ToldError {
+  if (error instanceof TwinsealError) {
+    return { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
+  }
+  return {
+    code: "UNEXPECTED",
+    message: `unexpected failure: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`,
+    hint: "this is a fault of twinseal or of this machine, not a verdict; please report it",
+  };
+}
+
+export function renderError(error: ToldError): string {
+  return `twinseal: ${error.message}\n${error.hint === undefined ? "" : `hint: ${error.hint}\n`}`;
+}
+
+/** Options that a schema refuses, as the caller's mistake: `--out: what is wrong`. */
+export function optionsError(error: ZodError): TwinsealError {
+  const lines = error.issues.map((issue) => {
+    const [name] = issue.path;
+    return `${typeof name === "string" ? `${flagOf(name)}: ` : ""}${lowerFirst(issue.message)}`;
+  });
+  return new TwinsealError("caller", "OPTIONS_INVALID", lines.join("; "), { hint: "see --help" });
+}
+
+/** `allTargets` -> `--all-targets`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
