@@ -4,7 +4,7 @@ import { platformSchema } from "./platform.ts";
 /** What both doors, CLI and Action, hand to `buildRecipe`; the descriptions are their help texts. */
 export const buildOptionsSchema = z.strictObject({
   spec: z.string().min(1).optional().describe("recipe to build, as name or name@version; without it ./twinseal.yaml"),
-  targets: z.array(platformSchema).optional().describe("platforms to build for, as GOOS/GOARCH; default: the host's"),
+  target: z.array(platformSchema).optional().describe("platforms to build for, as GOOS/GOARCH; default: the host's"),
   allTargets: z.boolean().default(false).describe("build for all targets of the recipe"),
   out: z.string().min(1).default("twinseal-out").describe("directory for artifacts, reports and runs"),
   sequential: z.boolean().default(false).describe("build B after A instead of at the same time"),

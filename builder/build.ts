@@ -148,7 +148,7 @@ async function loadSubject(options: BuildOptions, deps: BuildDeps): Promise<Subj
 /** The platforms to build: as asked, all of the recipe's, or the host's. */
 export function chooseTargets(recipe: Recipe, options: BuildOptions, host: Pick<HostFacts, "platform">): readonly Platform[] {
   if (options.allTargets) return recipe.targets;
-  const asked = options.targets ?? [host.platform];
+  const asked = options.target ?? [host.platform];
   const unknown = asked.find((platform) => !recipe.targets.includes(platform));
   if (unknown !== undefined) {
     throw new TwinsealError("caller", "TARGET_UNKNOWN", `${recipe.name} has no target ${unknown}`, {
