@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { h1Schema, sha256Schema } from "../digest.ts";
 import { hostSchema } from "../platform.ts";
-import { relativePathSchema } from "./schema.ts";
+import { relativePathSchema, versionSchema } from "./schema.ts";
 
 /**
  * The lock: the exact inputs of one version, written by `pin` only, as canonical JSON. It holds identities, digests
@@ -49,7 +49,7 @@ const lockedFileSchema = blobSchema.extend({ url: z.string(), to: relativePathSc
 export const lockSchema = z.strictObject({
   lock: z.literal(1),
   name: z.string(),
-  version: z.string(),
+  version: versionSchema,
   /** SHA-256 of the recipe's canonical JSON: `build` refuses a lock made from another recipe. */
   recipe: z.strictObject({ sha256: sha256Schema }),
   source: lockedSourceSchema,

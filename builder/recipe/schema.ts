@@ -2,9 +2,10 @@ import { z } from "zod";
 import { dimensionIdSchema } from "../dimensions.ts";
 import { sha256Schema } from "../digest.ts";
 import { platformSchema } from "../platform.ts";
+import { placeholderNames, unknownPlaceholders } from "./placeholders.ts";
 
 /**
- * The recipe: what a person writes and reviews. Every description below goes into manifests/schema/recipe.json and
+ * The recipe: what a person writes and reviews. Every description below goes into manifests/schema/recipe.schema.json and
  * docs/recipe.md, with its trust sentence.
  */
 const shellCharacters = /[\s;&|<>$`"'\\*?!(){}[\]#~^]/;
@@ -18,7 +19,8 @@ export const relativePathSchema = z
     (path) => path === "." || !path.replace(/^\.\//, "").split("/").some((part) => part === ".." || part === "" || part === "."),
     "must stay inside the tree; write it without .. and empty parts",
   )
-  .refine((path) => !/[\0-\x1f]/.test(path), "must hold no control character");
+  .refine((path) => !/[\0-\x1f]/.test(path), "must hold no control character")
+  .refine((path) => !path.startsWith("-"), "must not look like a flag; write ./ in front");
 
 const tagSchema = z
   .string()
@@ -26,8 +28,24 @@ const tagSchema = z
   .refine((tag) => tag.includes("{version}"), 'must hold {version}, for example "v{version}"')
   .refine(
     (tag) => !shellCharacters.test(tag.replaceAll("{version}", "1")) && !tag.startsWith("-") && !tag.includes(".."),
-    "holds a character that has no place in a tag",
+    "holds a character that has no place in a tag; letters, digits and . _ - / + are enough",
   );
+
+/** A version as locks and artifact names carry it: no `v` in front is demanded, no separator of paths or flags allowed. */
+export const versionSchema = z
+  .string()
+  .regex(/^[0-9A-Za-z][0-9A-Za-z._+-]*$/, "is not a version; write for example 1.2.3")
+  .refine((version) => !version.includes(".."), "is not a version; write for example 1.2.3");
+
+/** Text in which only the named placeholders stand in braces. */
+function textWith(allowed: readonly string[]) {
+  return z.string().superRefine((text, context) => {
+    const unknown = unknownPlaceholders(text, allowed);
+    if (unknown.length > 0) {
+      context.addIssue(`holds the unknown ${unknown.join(" ")}; known are ${allowed.map((name) => `{${name}}`).join(" ")}`);
+    }
+  });
+}
 
 const gitUrlSchema = z
   .string()
@@ -67,7 +85,7 @@ const buildShape = {
     .describe("Package to build, relative to the go.mod. Its code is what the binary does: trusted as reviewed by you."),
   file: relativePathSchema.optional().describe("A Go file to build instead of a package."),
   tags: z.array(z.string().regex(/^[A-Za-z0-9_.]+$/, "is not a build tag")).optional().describe("Build tags. Trusted: they choose which code is compiled in."),
-  ldflags: z.string().optional().describe("Linker flags; {version} {commit} {commitDate} {tags} are replaced from the lock. Trusted: -X sets any string of the program; recorded in the report, because -trimpath hides them from `go version -m`."),
+  ldflags: textWith(placeholderNames).optional().describe("Linker flags; {version} {commit} {commitDate} {tags} are replaced from the lock. Trusted: -X sets any string of the program; recorded in the report, because -trimpath hides them from `go version -m`."),
   env: environmentSchema.optional().describe("Further variables of the build. Trusted: they can choose experiments and code generation. The variables twinseal sets itself cannot be replaced."),
   cgo: z.literal(false).optional().describe("Whether C is compiled. Only false for now: a pinned C toolchain does not exist yet."),
 };
@@ -80,10 +98,14 @@ export const ownedVariables: readonly string[] = [
   "TMPDIR", "TZ", "USER", "LOGNAME",
 ];
 
+function ownsNone(env: Readonly<Record<string, string>> | undefined): boolean {
+  return Object.keys(env ?? {}).every((name) => !ownedVariables.includes(name));
+}
+
 const buildSchema = z
   .strictObject(buildShape)
   .refine((build) => (build.package === undefined) !== (build.file === undefined), "needs either `package` or `file`")
-  .refine((build) => Object.keys(build.env ?? {}).every((name) => !ownedVariables.includes(name)), {
+  .refine((build) => ownsNone(build.env), {
     error: "`env` sets a variable that twinseal sets itself",
     path: ["env"],
   });
@@ -95,8 +117,31 @@ const fileSchema = z.strictObject({
   mode: z.enum(["0644", "0755"]).optional().describe("Its file mode; 0644 if absent."),
 });
 
+function isUnique(values: readonly string[]): boolean {
+  return new Set(values).size === values.length;
+}
+
 const argvSchema = z.tuple([z.string().min(1)], z.string());
 const reasonSchema = z.string().min(8, "needs a reason of at least 8 characters");
+
+type Source = z.infer<typeof sourceSchema>;
+
+function placeholdersOf(source: Source): readonly string[] {
+  if ("git" in source) return placeholderNames;
+  return placeholderNames.filter((name) => name !== "commit" && !("path" in source && name === "commitDate"));
+}
+
+function sourceWords(source: Source): string {
+  return "module" in source ? "a module source; a module proxy does not prove a commit" : "a path source; a directory has no commit";
+}
+
+function placeholderTexts(recipe: { build: { ldflags?: string | undefined }; check?: { prints: string } | undefined; perTarget?: Readonly<Partial<Record<string, { ldflags?: string | undefined }>>> | undefined }) {
+  return [
+    { path: ["build", "ldflags"], text: recipe.build.ldflags ?? "" },
+    { path: ["check", "prints"], text: recipe.check?.prints ?? "" },
+    ...Object.entries(recipe.perTarget ?? {}).map(([target, keys]) => ({ path: ["perTarget", target, "ldflags"], text: keys?.ldflags ?? "" })),
+  ];
+}
 
 export const recipeSchema = z
   .strictObject({
@@ -108,9 +153,10 @@ export const recipeSchema = z
     description: z.string().optional().describe("One line for people."),
     source: sourceSchema.describe("Where the code comes from: a git tag, a Go module, or a local directory."),
     go: z
-      .union([z.literal("auto"), z.string().regex(/^1\.\d+(\.\d+)?$/, 'is not a Go release; write for example "1.25.7"')])
+      .string()
+      .regex(/^(auto|1\.\d+(\.\d+)?)$/, 'is neither auto nor a Go release; write for example go: "1.25.7"')
       .describe("Go release, or auto: go.mod's toolchain line, else its go line. Trusted: the compiler can put anything into the binary; it is proven against the checksum database."),
-    targets: z.array(platformSchema).min(1).describe("Platforms to build for, as GOOS/GOARCH."),
+    targets: z.array(platformSchema).min(1).refine(isUnique, "names a platform twice").describe("Platforms to build for, as GOOS/GOARCH."),
     workspace: z.boolean().optional().describe("Use the source's go.work. Off if absent, since many name modules that are not there."),
     before: z.array(argvSchema).optional().describe("Steps run inside the sandbox before the build, each an argv list without a shell. Trusted like the source: they write code that is compiled."),
     build: buildSchema.describe("How the binary is made."),
@@ -120,7 +166,7 @@ export const recipeSchema = z
     check: z
       .strictObject({
         run: z.array(z.string()).describe("Arguments with which the artifact is started in a sandbox of its own."),
-        prints: z.string().min(1).describe("Text that must occur in what it prints; {version} {commit} are replaced."),
+        prints: textWith(placeholderNames).min(1).describe("Text that must occur in what it prints; {version} {commit} {commitDate} {tags} are replaced."),
       })
       .optional()
       .describe("Starts the built artifact, where the host can, and compares what it prints."),
@@ -139,13 +185,19 @@ export const recipeSchema = z
       .optional()
       .describe("Keys of `build` replaced for one target."),
   })
+  .refine((recipe) => Object.values(recipe.perTarget ?? {}).every((keys) => ownsNone(keys?.env)), {
+    error: "`env` sets a variable that twinseal sets itself",
+    path: ["perTarget"],
+  })
   .refine((recipe) => Object.keys(recipe.perTarget ?? {}).every((target) => recipe.targets.some((known) => known === target)), {
     error: "`perTarget` names a platform that `targets` does not",
     path: ["perTarget"],
   })
-  .refine((recipe) => !("module" in recipe.source && /\{commit\}/.test(JSON.stringify(recipe.build))), {
-    error: "{commit} is unknown with a module source; a module proxy does not prove a commit",
-    path: ["build"],
+  .superRefine((recipe, context) => {
+    for (const { path, text } of placeholderTexts(recipe)) {
+      const unknown = unknownPlaceholders(text, placeholdersOf(recipe.source));
+      if (unknown.length > 0) context.addIssue({ code: "custom", path, message: `${unknown.join(" ")} is unknown with ${sourceWords(recipe.source)}` });
+    }
   });
 
 export type Recipe = z.infer<typeof recipeSchema>;

@@ -1,0 +1,52 @@
+import { TwinsealError } from "../errors.ts";
+import type { Lock } from "./lock.ts";
+
+/** What a recipe may write in braces; everything comes from the lock and the recipe, never from the place of the build. */
+export const placeholderNames = ["version", "commit", "commitDate", "tags"] as const;
+export type PlaceholderName = (typeof placeholderNames)[number];
+
+/** A placeholder that this source cannot give is absent. */
+export type PlaceholderValues = Readonly<Partial<Record<PlaceholderName, string>>>;
+
+const placeholder = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
+
+/**
+ * `version` as locked, `commit` in full hex, `commitDate` as RFC 3339 in UTC with seconds (2026-01-31T12:00:00Z), `tags`
+ * joined by commas. A module source has no commit, a path source neither commit nor date.
+ */
+export function placeholderValues(lock: Pick<Lock, "version" | "source" | "sourceDateEpoch">, tags: readonly string[]): PlaceholderValues {
+  return {
+    version: lock.version,
+    ...(lock.source.kind === "git" ? { commit: lock.source.commit } : {}),
+    ...(lock.sourceDateEpoch === undefined ? {} : { commitDate: rfc3339(lock.sourceDateEpoch) }),
+    tags: tags.join(","),
+  };
+}
+
+/**
+ * Replaces every placeholder once; a value that holds braces stays as it is. Splitting into arguments and quoting are
+ * left to the go command. Throws `caller/PLACEHOLDER_UNKNOWN`.
+ */
+export function expandPlaceholders(text: string, values: PlaceholderValues): string {
+  return text.replace(placeholder, (written, name: string) => {
+    const value = isPlaceholder(name) ? values[name] : undefined;
+    if (value !== undefined) return value;
+    const known = placeholderNames.filter((one) => values[one] !== undefined).map((one) => `{${one}}`);
+    throw new TwinsealError("caller", "PLACEHOLDER_UNKNOWN", `${written} in "${text}" has no value for this source`, {
+      hint: `known here: ${known.join(" ")}`,
+    });
+  });
+}
+
+/** The placeholders that a text names and that are not among `allowed`, as written. */
+export function unknownPlaceholders(text: string, allowed: readonly string[] = placeholderNames): string[] {
+  return [...text.matchAll(placeholder)].map(([, name = ""]) => name).filter((name) => !allowed.includes(name)).map((name) => `{${name}}`);
+}
+
+function isPlaceholder(name: string): name is PlaceholderName {
+  return placeholderNames.some((known) => known === name);
+}
+
+function rfc3339(epochSeconds: number): string {
+  return new Date(epochSeconds * 1000).toISOString().replace(/\.\d{3}Z$/, "Z");
+}
