@@ -5,7 +5,9 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
+	"unsafe"
 )
 
 // initMain is PID 1 of the sandbox. It builds the root file system, runs the steps one after another as another user
@@ -20,6 +22,8 @@ func initMain(args []string) {
 	}
 	runtime.LockOSThread()
 	spec := readSpec(args[0])
+	closeInherited()
+	forgetArguments()
 	go dieWithParent()
 	limitUserNamespaces(spec)
 	must("setting the host name", syscall.Sethostname([]byte(spec.Hostname)))
@@ -58,5 +62,26 @@ func dieWithParent() {
 func limitUserNamespaces(spec Spec) {
 	if spec.OuterUserNamespace {
 		must("limiting user namespaces", os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("1"), 0))
+	}
+}
+
+// closeInherited keeps whatever descriptors our callers left open from reaching a step.
+func closeInherited() {
+	entries, err := os.ReadDir("/proc/self/fd")
+	must("reading descriptors", err)
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+}
+
+// forgetArguments overwrites the memory behind /proc/1/cmdline, which names paths of the host.
+func forgetArguments() {
+	for _, argument := range os.Args {
+		start := *(*unsafe.Pointer)(unsafe.Pointer(&argument))
+		for i := 0; i < len(argument); i++ {
+			*(*byte)(unsafe.Add(start, i)) = 0
+		}
 	}
 }

@@ -36,8 +36,16 @@ func buildRoot(spec Spec) {
 	}
 	mountDevices(root)
 	makeDir(root + "/proc")
-	must("mounting /proc", syscall.Mount("proc", root+"/proc", "proc",
-		syscall.MS_NOSUID|syscall.MS_NODEV|syscall.MS_NOEXEC, "subset=pid"))
+	must("mounting /proc", mountProc(root+"/proc"))
+}
+
+// mountProc shows processes only, and of those only what the looker may trace: not PID 1, which knows host paths.
+func mountProc(path string) error {
+	const flags = syscall.MS_NOSUID | syscall.MS_NODEV | syscall.MS_NOEXEC
+	if syscall.Mount("proc", path, "proc", flags, "subset=pid,hidepid=ptraceable") == nil {
+		return nil
+	}
+	return syscall.Mount("proc", path, "proc", flags, "subset=pid")
 }
 
 func makeDir(path string) { must("making "+path, os.MkdirAll(path, 0o755)) }
@@ -71,6 +79,9 @@ func bindReadOnly(from, to string) {
 	must("binding "+from, err)
 	if info.IsDir() {
 		makeDir(to)
+		if overlayReadOnly(from, to) == nil {
+			return
+		}
 	} else {
 		makeDir(filepath.Dir(to))
 		file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL, 0o444)
@@ -79,6 +90,24 @@ func bindReadOnly(from, to string) {
 	}
 	must("binding "+from, syscall.Mount(from, to, "", syscall.MS_BIND, ""))
 	must("making "+to+" read-only", remountReadOnly(to))
+}
+
+// overlayReadOnly shows a directory through an overlay whose layers are named by descriptor: unlike a bind, it does not
+// tell the host's path in mountinfo. Kernels before 5.11 refuse it in a user namespace.
+func overlayReadOnly(from, to string) error {
+	lower, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer lower.Close()
+	empty, err := os.Open(to) // a mount needs two layers, and the mount point is still empty
+	if err != nil {
+		return err
+	}
+	defer empty.Close()
+	layer := func(file *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(file.Fd())) }
+	return syscall.Mount("overlay", to, "overlay", syscall.MS_RDONLY|syscall.MS_NOSUID|syscall.MS_NODEV,
+		"lowerdir="+layer(lower)+":"+layer(empty))
 }
 
 // remountReadOnly keeps the flags that the kernel locks in a user namespace, else it would refuse.
