@@ -55,6 +55,9 @@ const modulePathSchema = z
   .string()
   .regex(/^[a-z0-9.-]+\.[a-z]+(\/[A-Za-z0-9._~-]+)*$/, "is not a Go module path; write for example github.com/owner/repo");
 
+/** The keys of which a source has exactly one. */
+export const sourceKinds = ["git", "module", "path"] as const;
+
 const sourceSchema = z.union([
   z.strictObject({
     git: gitUrlSchema.describe("URL of the upstream repository. The server is not trusted: tag object, commit and tree are checked against the lock."),

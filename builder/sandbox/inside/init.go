@@ -26,6 +26,7 @@ func initMain(args []string) {
 	forgetArguments()
 	go dieWithParent()
 	limitUserNamespaces(spec)
+	dropGroups(spec)
 	must("setting the host name", syscall.Sethostname([]byte(spec.Hostname)))
 	must("setting the domain name", syscall.Setdomainname([]byte(spec.Domainname)))
 	outputTo, err := os.Open(spec.OutputTo)
@@ -62,6 +63,14 @@ func dieWithParent() {
 func limitUserNamespaces(spec Spec) {
 	if spec.OuterUserNamespace {
 		must("limiting user namespaces", os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("1"), 0))
+	}
+}
+
+// dropGroups gives up root's groups where we are root; in a user namespace of our own the kernel forbids it, and the
+// caller's other groups stay without a name.
+func dropGroups(spec Spec) {
+	if !spec.OuterUserNamespace {
+		must("dropping groups", syscall.Setgroups(nil))
 	}
 }
 
