@@ -17,21 +17,22 @@ export type Finding = {
   readonly fix?: string;
 };
 
-type ExamineDeps = Pick<CliDeps, "arch" | "uid" | "storeRoot" | "proxies" | "env">;
+type ExamineDeps = Pick<CliDeps, "arch" | "uid" | "storeRoot" | "proxies">;
 
 /** Tries everything a build needs for real. Never throws: what cannot be tried is a finding. */
 export async function examine(deps: ExamineDeps): Promise<readonly Finding[]> {
   const platform = examinePlatform(deps.arch);
   if (platform.state === "no") return [platform, examineNode()];
-  const groups = await Promise.all([
-    [platform, examineNode()],
+  const [tools, namespaces, ...others] = await Promise.all([
     examineTools(),
     examineNamespaces(deps.uid),
-    [await examineClockShift(deps.arch, deps.storeRoot), await examineTimeNamespace()],
-    [examineMemory(), await examineStore(deps.storeRoot)],
-    [await examineProxies(deps), await examineGit()],
+    examineClockShift(deps.arch, deps.storeRoot),
+    examineTimeNamespace(),
+    examineStore(deps.storeRoot),
+    examineProxies(deps),
+    examineGit(),
   ]);
-  return groups.flat();
+  return [platform, examineNode(), ...tools, ...namespaces, examineMemory(), ...others];
 }
 
 function examinePlatform(arch: string): Finding {
@@ -95,7 +96,7 @@ async function examineStore(root: string): Promise<Finding> {
   const base = { id: "store", what: "store" };
   try {
     const { bavail, bsize } = await statfs(await existingParent(root));
-    const gigabytes = (Number(bavail) * Number(bsize)) / 1e9;
+    const gigabytes = (bavail * bsize) / 1e9;
     const reason = `${root}, ${gigabytes.toFixed(1)} GB free`;
     return gigabytes >= 2
       ? { ...base, state: "yes", reason }
