@@ -27,12 +27,18 @@ function problemsOf(issue: Issue, parent: Path, yaml: YamlText, keysAt: (path: P
     case "invalid_value":
       return [wrongValue(issue.values, name, at, yaml.writtenAt(path))];
     case "too_small":
+      // A message of the schema's own says more than ours.
+      if (!issue.message.startsWith("Too small")) return [plain(issue.message, name, at)];
       return [{ ...at, what: issue.origin === "array" ? `${name} needs at least ${String(issue.minimum)} entry` : `${name} must not be empty` }];
-    default: {
-      const [what = "", ...hint] = issue.message.split("; ");
-      return [{ ...at, what: `${name} ${what}`, ...(hint.length === 0 ? {} : { hint: hint.join("; ") }) }];
-    }
+    default:
+      return [plain(issue.message, name, at)];
   }
+}
+
+/** A message of the schema's own: `what; what to write instead`. */
+function plain(message: string, name: string, at: Position): Problem {
+  const [what = "", ...hint] = message.split("; ");
+  return { ...at, what: `${name}${/^an? /.test(what) ? ":" : ""} ${what}`, ...(hint.length === 0 ? {} : { hint: hint.join("; ") }) };
 }
 
 function unknownKey(key: string, path: Path, at: Position, known: readonly string[]): Problem {

@@ -16,7 +16,7 @@ export const relativePathSchema = z
   .min(1)
   .refine((path) => !path.startsWith("/"), "must be relative; write it without the leading /")
   .refine(
-    (path) => path === "." || !path.replace(/^\.\//, "").split("/").some((part) => part === ".." || part === "" || part === "."),
+    (path) => path === "." || path.startsWith("/") || !path.replace(/^\.\//, "").split("/").some((part) => part === ".." || part === "" || part === "."),
     "must stay inside the tree; write it without .. and empty parts",
   )
   .refine((path) => !/[\0-\x1f]/.test(path), "must hold no control character")
@@ -82,8 +82,8 @@ const environmentSchema = z.record(
 const buildShape = {
   package: z
     .string()
-    .regex(/^(\.|\.\/[A-Za-z0-9._/-]+)$/, "must be . or start with ./, for example ./cmd/app")
-    .refine((path) => !path.split("/").includes(".."), "must stay inside the tree; write it without ..")
+    .regex(/^(\.|\.\/[A-Za-z0-9._/-]+)$/, "must be . or start with ./; write for example ./cmd/app")
+    .refine((path) => !/^\.\/.*\.\./.test(path) || !path.split("/").includes(".."), "must stay inside the tree; write it without ..")
     .optional()
     .describe("Package to build, relative to the go.mod. Its code is what the binary does: trusted as reviewed by you."),
   file: relativePathSchema.optional().describe("A Go file to build instead of a package."),
@@ -101,20 +101,20 @@ export const ownedVariables: readonly string[] = [
   "TMPDIR", "TZ", "USER", "LOGNAME",
 ];
 
-function ownsNone(env: Readonly<Record<string, string>> | undefined): boolean {
-  return Object.keys(env ?? {}).every((name) => !ownedVariables.includes(name));
+/** Adds an issue at each variable that only twinseal may set. */
+function refuseOwned(env: Readonly<Record<string, string>> | undefined, path: readonly string[], context: z.core.$RefinementCtx): void {
+  for (const name of Object.keys(env ?? {}).filter((one) => ownedVariables.includes(one))) {
+    context.issues.push({ code: "custom", input: env, path: [...path, name], message: "is a variable that twinseal sets itself; remove it" });
+  }
 }
 
 const buildSchema = z
   .strictObject(buildShape)
   .refine((build) => (build.package === undefined) !== (build.file === undefined), "needs either `package` or `file`")
-  .refine((build) => ownsNone(build.env), {
-    error: "`env` sets a variable that twinseal sets itself",
-    path: ["env"],
-  });
+  .superRefine((build, context) => refuseOwned(build.env, ["env"], context));
 
 const fileSchema = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }).describe("Where the file was published. Not trusted: the bytes are checked against sha256."),
+  url: z.url({ protocol: /^https?$/, error: "is not an http or https URL; write for example https://host/file" }).describe("Where the file was published. Not trusted: the bytes are checked against sha256."),
   sha256: sha256Schema.describe("Digest of the file. Trusted: whoever sets it chooses the bytes."),
   to: relativePathSchema.describe("Where it appears, relative to the source tree."),
   mode: z.enum(["0644", "0755"]).optional().describe("Its file mode; 0644 if absent."),
@@ -188,13 +188,12 @@ export const recipeSchema = z
       .optional()
       .describe("Keys of `build` replaced for one target."),
   })
-  .refine((recipe) => Object.values(recipe.perTarget ?? {}).every((keys) => ownsNone(keys?.env)), {
-    error: "`env` sets a variable that twinseal sets itself",
-    path: ["perTarget"],
-  })
-  .refine((recipe) => Object.keys(recipe.perTarget ?? {}).every((target) => recipe.targets.some((known) => known === target)), {
-    error: "`perTarget` names a platform that `targets` does not",
-    path: ["perTarget"],
+  .superRefine((recipe, context) => {
+    for (const [target, keys] of Object.entries(recipe.perTarget ?? {})) {
+      refuseOwned(keys?.env, ["perTarget", target, "env"], context);
+      if (recipe.targets.some((known) => known === target)) continue;
+      context.addIssue({ code: "custom", path: ["perTarget", target], message: "is no target of this recipe; add it to `targets` or remove it" });
+    }
   })
   .superRefine((recipe, context) => {
     for (const { path, text } of placeholderTexts(recipe)) {

@@ -45,6 +45,7 @@ function readDocument(text: string): YamlText | readonly Problem[] {
   };
   const [document, second] = documents;
   if (document === undefined || document.contents === null) return [{ line: 1, column: 1, what: "the file is empty" }];
+  if (document.errors.some((error) => /call stack/i.test(error.message))) throw new RangeError("nested too deeply");
   const problems: Problem[] = document.errors.map((error) => {
     const hint = hints[error.code];
     return { ...at(error.pos[0]), what: error.code === "DUPLICATE_KEY" ? "this key is there twice" : `wrong YAML: ${lowerFirst(error.message)}`, ...(hint === undefined ? {} : { hint }) };
