@@ -11,7 +11,7 @@ export type Annotation = {
 };
 
 /** What is shown beside the code: an error with the place that its message names, or the verdict that failed. */
-export function annotationOf(outcome: Outcome): Annotation | undefined {
+export function annotationOf(outcome: Outcome, cwd: string): Annotation | undefined {
   if (outcome.exitCode === 0) return undefined;
   const title = `twinseal: ${outcome.code}`;
   const told = outcome.document?.["message"];
@@ -22,6 +22,10 @@ export function annotationOf(outcome: Outcome): Annotation | undefined {
   if (place === undefined) return { message, properties: { title } };
   return {
     message,
-    properties: { title, file: place["file"] ?? "", startLine: Number(place["line"]), startColumn: Number(place["column"]) },
+    properties: { title, file: relativeTo(cwd, place["file"] ?? ""), startLine: Number(place["line"]), startColumn: Number(place["column"]) },
   };
+}
+
+function relativeTo(cwd: string, path: string): string {
+  return path.startsWith(`${cwd}/`) ? path.slice(cwd.length + 1) : path;
 }

@@ -11,6 +11,7 @@ import { renderSummary } from "./summary.ts";
 /** The only file that talks to the runner: inputs in, outputs, summary and annotations out. */
 async function main(): Promise<void> {
   const packageRoot = dirname(dirname(fileURLToPath(import.meta.url)));
+  const cwd = process.env["GITHUB_WORKSPACE"] ?? process.cwd();
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => stop.abort());
   // What a build prints is not ours: the runner must not take a line of it for a command.
@@ -19,7 +20,7 @@ async function main(): Promise<void> {
   const outcome = await runAction({
     read: (name) => core.getInput(name),
     env: process.env,
-    cwd: process.env["GITHUB_WORKSPACE"] ?? process.cwd(),
+    cwd,
     packageRoot,
     toolVersion: versionOf(packageRoot),
     signal: stop.signal,
@@ -28,7 +29,7 @@ async function main(): Promise<void> {
   process.stdout.write(`\n::${token}::\n`);
   for (const [name, value] of Object.entries(outputsOf(outcome))) core.setOutput(name, value);
   if (process.env["GITHUB_STEP_SUMMARY"] !== undefined) await core.summary.addRaw(renderSummary(outcome), true).write();
-  const annotation = annotationOf(outcome);
+  const annotation = annotationOf(outcome, cwd);
   if (annotation !== undefined) core.error(annotation.message, annotation.properties);
   process.exitCode = outcome.exitCode;
 }

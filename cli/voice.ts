@@ -1,4 +1,4 @@
-import { ZodError } from "zod";
+import type { ZodError } from "zod";
 import { TwinsealError, messageOf } from "../builder/errors.ts";
 
 /** What is told of an error, to people as text and to machines as part of the `--json` document. */
