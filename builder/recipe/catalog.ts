@@ -1,5 +1,5 @@
 import { access, readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TwinsealError, systemCodeOf } from "../errors.ts";
 import { loadLock } from "./load-lock.ts";
 import { loadRecipe } from "./load.ts";
@@ -11,6 +11,8 @@ export type CatalogDeps = { readonly cwd: string; readonly manifestsDir: string 
 /** Where a recipe lies and where the locks of its versions lie. */
 export type RecipePlace = {
   readonly name: string;
+  /** The twinseal.yaml of the working directory, with one lock beside it; else a recipe of the manifests. */
+  readonly project: boolean;
   /** As asked for; absent when none was named. */
   readonly version: string | undefined;
   readonly recipePath: string;
@@ -35,7 +37,7 @@ export async function placeRecipe(spec: string | undefined, deps: CatalogDeps): 
   const names = await manifestNames(deps.manifestsDir);
   if (names.includes(name)) {
     const dir = join(deps.manifestsDir, name);
-    return { name, version, recipePath: join(dir, MANIFEST_RECIPE), lockPathOf: (one) => join(dir, `${one}${LOCK_SUFFIX}`) };
+    return { name, project: false, version, recipePath: join(dir, MANIFEST_RECIPE), lockPathOf: (one) => join(dir, `${one}${LOCK_SUFFIX}`) };
   }
   const project = await findProject(version, deps);
   if (project?.name === name) return project;
@@ -53,11 +55,22 @@ export async function placeRecipe(spec: string | undefined, deps: CatalogDeps): 
 export async function findRecipe(spec: string | undefined, deps: CatalogDeps): Promise<FoundRecipe> {
   const place = await placeRecipe(spec, deps);
   const { name, recipePath } = place;
-  const project = recipePath === join(deps.cwd, PROJECT_RECIPE);
-  const versions = project ? await projectVersions(deps) : await lockedVersions(join(deps.manifestsDir, name));
+  const versions = place.project ? await projectVersions(deps) : await lockedVersions(join(deps.manifestsDir, name));
   const version = place.version ?? versions.at(-1);
   if (version === undefined || !versions.includes(version)) throw lockMissing(name, version, versions);
   return { name, version, recipePath, lockPath: place.lockPathOf(version) };
+}
+
+/** The locks that lie beside a recipe, oldest version first. */
+export async function lockPathsOf(place: Pick<RecipePlace, "project" | "recipePath" | "lockPathOf">): Promise<readonly string[]> {
+  if (!place.project) return (await lockedVersions(dirname(place.recipePath))).map(place.lockPathOf);
+  const path = place.lockPathOf("");
+  return (await exists(path)) ? [path] : [];
+}
+
+/** Whether the working directory has a recipe of its own. */
+export async function hasProject(cwd: string): Promise<boolean> {
+  return exists(join(cwd, PROJECT_RECIPE));
 }
 
 /** Names of the recipes that lie in a manifests directory, sorted. */
@@ -92,9 +105,9 @@ async function placeProject(version: string | undefined, deps: CatalogDeps): Pro
 
 async function findProject(version: string | undefined, deps: CatalogDeps): Promise<RecipePlace | undefined> {
   const recipePath = join(deps.cwd, PROJECT_RECIPE);
-  if (!(await exists(recipePath))) return undefined;
+  if (!(await hasProject(deps.cwd))) return undefined;
   const { recipe } = await loadRecipe(recipePath);
-  return { name: recipe.name, version, recipePath, lockPathOf: () => join(deps.cwd, PROJECT_LOCK) };
+  return { name: recipe.name, project: true, version, recipePath, lockPathOf: () => join(deps.cwd, PROJECT_LOCK) };
 }
 
 /** A project has one lock; its version stands in it. */
