@@ -27,20 +27,24 @@ export const MANIFEST_RECIPE = "recipe.yaml";
 export const LOCK_SUFFIX = ".lock.json";
 
 /**
- * The recipe that `name`, `name@version`, `@version` or nothing means: with a name a directory of `manifestsDir`, else the
- * twinseal.yaml of the working directory if that is its name; without one that file. No lock is needed.
+ * The recipe that `name`, `name@version`, `@version` or nothing means: without a name the twinseal.yaml of the
+ * working directory, with one that file if it calls itself so, else a directory of `manifestsDir`. No lock is needed.
  * Throws `caller/RECIPE_UNKNOWN`, `caller/SPEC_INVALID`.
  */
 export async function placeRecipe(spec: string | undefined, deps: CatalogDeps): Promise<RecipePlace> {
   const { name, version } = parseSpec(spec ?? "");
   if (name === undefined) return placeProject(version, deps);
   const names = await manifestNames(deps.manifestsDir);
-  if (names.includes(name)) {
+  const listed = names.includes(name);
+  const project = await findProject(version, deps).catch((error: unknown) => {
+    if (listed) return undefined; // a broken file that was not asked for is no reason to stop
+    throw error;
+  });
+  if (project?.name === name) return project;
+  if (listed) {
     const dir = join(deps.manifestsDir, name);
     return { name, project: false, version, recipePath: join(dir, MANIFEST_RECIPE), lockPathOf: (one) => join(dir, `${one}${LOCK_SUFFIX}`) };
   }
-  const project = await findProject(version, deps);
-  if (project?.name === name) return project;
   const known = project === undefined ? names : [...names, project.name];
   const near = nearestWord(name, known);
   throw new TwinsealError("caller", "RECIPE_UNKNOWN", `there is no recipe named ${JSON.stringify(name)}`, {
