@@ -1,0 +1,33 @@
+import { copyFile, link, mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Sha256 } from "../digest.ts";
+import { systemCodeOf } from "../errors.ts";
+import type { LockedModule } from "../recipe/lock.ts";
+import { verifyBlob, type Store } from "../store/store.ts";
+import { moduleFilePath } from "./go-proxy.ts";
+
+/**
+ * Lays the locked modules out as a module proxy in a directory, for GOPROXY=file://: every blob is verified again and
+ * linked, so the go command itself can check each zip against go.sum. The info files, which hold no truth, are made.
+ */
+export async function offerModules(store: Store, modules: readonly LockedModule[], dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const { path, version, goMod, zip } of modules) {
+    const info = join(dir, moduleFilePath(path, version, "info"));
+    await mkdir(dirname(info), { recursive: true });
+    await writeFile(info, JSON.stringify({ Version: version }));
+    await offer(store, goMod.sha256, join(dir, moduleFilePath(path, version, "mod")));
+    if (zip !== undefined) await offer(store, zip.sha256, join(dir, moduleFilePath(path, version, "zip")));
+  }
+}
+
+async function offer(store: Store, sha256: Sha256, to: string): Promise<void> {
+  const from = await verifyBlob(store, sha256);
+  try {
+    await link(from, to);
+  } catch (error) {
+    const code = systemCodeOf(error);
+    if (code !== "EXDEV" && code !== "EPERM" && code !== "EMLINK") throw error;
+    await copyFile(from, to);
+  }
+}
