@@ -19,7 +19,12 @@ export type RecipePlace = {
   readonly lockPathOf: (version: string) => string;
 };
 
-export type FoundRecipe = { readonly name: string; readonly version: string; readonly recipePath: string; readonly lockPath: string };
+export type FoundRecipe = {
+  readonly name: string;
+  readonly version: string;
+  readonly recipePath: string;
+  readonly lockPath: string;
+};
 
 export const PROJECT_RECIPE = "twinseal.yaml";
 export const PROJECT_LOCK = "twinseal.lock.json";
@@ -43,12 +48,21 @@ export async function placeRecipe(spec: string | undefined, deps: CatalogDeps): 
   if (project?.name === name) return project;
   if (listed) {
     const dir = join(deps.manifestsDir, name);
-    return { name, project: false, version, recipePath: join(dir, MANIFEST_RECIPE), lockPathOf: (one) => join(dir, `${one}${LOCK_SUFFIX}`) };
+    return {
+      name,
+      project: false,
+      version,
+      recipePath: join(dir, MANIFEST_RECIPE),
+      lockPathOf: (one) => join(dir, `${one}${LOCK_SUFFIX}`),
+    };
   }
   const known = project === undefined ? names : [...names, project.name];
   const near = nearestWord(name, known);
   throw new TwinsealError("caller", "RECIPE_UNKNOWN", `there is no recipe named ${JSON.stringify(name)}`, {
-    hint: near === undefined ? `known: ${known.join(", ") || "none"}; twinseal init writes one for the project you stand in` : `did you mean ${near}?`,
+    hint:
+      near === undefined
+        ? `known: ${known.join(", ") || "none"}; twinseal init writes one for the project you stand in`
+        : `did you mean ${near}?`,
   });
 }
 
@@ -66,7 +80,9 @@ export async function findRecipe(spec: string | undefined, deps: CatalogDeps): P
 }
 
 /** The locks that lie beside a recipe, oldest version first. */
-export async function lockPathsOf(place: Pick<RecipePlace, "project" | "recipePath" | "lockPathOf">): Promise<readonly string[]> {
+export async function lockPathsOf(
+  place: Pick<RecipePlace, "project" | "recipePath" | "lockPathOf">,
+): Promise<readonly string[]> {
   if (!place.project) return (await lockedVersions(dirname(place.recipePath))).map(place.lockPathOf);
   const path = place.lockPathOf("");
   return (await exists(path)) ? [path] : [];
@@ -80,20 +96,30 @@ export async function hasProject(cwd: string): Promise<boolean> {
 /** Names of the recipes that lie in a manifests directory, sorted. */
 export async function manifestNames(manifestsDir: string): Promise<readonly string[]> {
   const entries = await readDirectory(manifestsDir);
-  const there = await Promise.all(entries.map(async (name) => ({ name, there: await exists(join(manifestsDir, name, MANIFEST_RECIPE)) })));
-  return there.filter((entry) => entry.there).map((entry) => entry.name).toSorted();
+  const there = await Promise.all(
+    entries.map(async (name) => ({ name, there: await exists(join(manifestsDir, name, MANIFEST_RECIPE)) })),
+  );
+  return there
+    .filter((entry) => entry.there)
+    .map((entry) => entry.name)
+    .toSorted();
 }
 
 /** Versions that have a lock in a recipe's directory, oldest first. */
 export async function lockedVersions(dir: string): Promise<readonly string[]> {
   const entries = await readDirectory(dir);
-  return entries.filter((name) => name.endsWith(LOCK_SUFFIX)).map((name) => name.slice(0, -LOCK_SUFFIX.length)).toSorted(compareVersions);
+  return entries
+    .filter((name) => name.endsWith(LOCK_SUFFIX))
+    .map((name) => name.slice(0, -LOCK_SUFFIX.length))
+    .toSorted(compareVersions);
 }
 
 function parseSpec(spec: string): { name: string | undefined; version: string | undefined } {
   const match = /^([a-z0-9][a-z0-9._-]*)?(?:@([0-9A-Za-z][0-9A-Za-z._+-]*))?$/.exec(spec);
   if (match === null || spec.includes("..")) {
-    throw new TwinsealError("caller", "SPEC_INVALID", `${JSON.stringify(spec)} names no recipe`, { hint: "write name or name@version, for example cosmovisor@1.7.1" });
+    throw new TwinsealError("caller", "SPEC_INVALID", `${JSON.stringify(spec)} names no recipe`, {
+      hint: "write name or name@version, for example cosmovisor@1.7.1",
+    });
   }
   return { name: match[1], version: match[2] };
 }
@@ -102,9 +128,14 @@ async function placeProject(version: string | undefined, deps: CatalogDeps): Pro
   const project = await findProject(version, deps);
   if (project !== undefined) return project;
   const names = await manifestNames(deps.manifestsDir);
-  throw new TwinsealError("caller", "RECIPE_UNKNOWN", `no recipe was named, and there is no ${PROJECT_RECIPE} in ${deps.cwd}`, {
-    hint: `name one (${names.join(", ") || "none is known"}), or run twinseal init`,
-  });
+  throw new TwinsealError(
+    "caller",
+    "RECIPE_UNKNOWN",
+    `no recipe was named, and there is no ${PROJECT_RECIPE} in ${deps.cwd}`,
+    {
+      hint: `name one (${names.join(", ") || "none is known"}), or run twinseal init`,
+    },
+  );
 }
 
 async function findProject(version: string | undefined, deps: CatalogDeps): Promise<RecipePlace | undefined> {
@@ -123,7 +154,9 @@ async function projectVersions(deps: CatalogDeps): Promise<readonly string[]> {
 function lockMissing(name: string, version: string | undefined, versions: readonly string[]): TwinsealError {
   const what = version === undefined ? `${name} has no lock` : `${name} has no lock for version ${version}`;
   const have = versions.length === 0 ? "" : `, or take ${versions.toReversed().join(", ")}`;
-  return new TwinsealError("caller", "LOCK_MISSING", what, { hint: `run twinseal pin ${name}@${version ?? "<version>"}${have}` });
+  return new TwinsealError("caller", "LOCK_MISSING", what, {
+    hint: `run twinseal pin ${name}@${version ?? "<version>"}${have}`,
+  });
 }
 
 async function readDirectory(dir: string): Promise<readonly string[]> {

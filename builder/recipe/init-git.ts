@@ -12,7 +12,10 @@ export type GitFacts = {
 const TIMEOUT_MS = 10_000;
 
 /** Undefined where git is missing, refuses, or the directory is in no repository: `init` works without it. */
-export async function readGitFacts(cwd: string, env: Readonly<Record<string, string | undefined>>): Promise<GitFacts | undefined> {
+export async function readGitFacts(
+  cwd: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<GitFacts | undefined> {
   const git = (...args: string[]) => askGit(args, cwd, env);
   const prefix = await git("rev-parse", "--show-prefix");
   if (prefix?.code !== 0) return undefined;
@@ -36,7 +39,11 @@ export function publicUrl(url: string): string | undefined {
   return `${protocol}//${host}${parsed.pathname.replace(/\.git$/, "").replace(/\/+$/, "")}`;
 }
 
-async function askGit(args: readonly string[], cwd: string, env: Readonly<Record<string, string | undefined>>): Promise<ProcessResult | undefined> {
+async function askGit(
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<ProcessResult | undefined> {
   try {
     return await runProcess(["git", "-c", "core.fsmonitor=false", ...args], {
       cwd,

@@ -1,5 +1,9 @@
 /** What `init` needs of a go.mod. */
-export type GoMod = { readonly module: string; readonly go: string | undefined; readonly toolchain: string | undefined };
+export type GoMod = {
+  readonly module: string;
+  readonly go: string | undefined;
+  readonly toolchain: string | undefined;
+};
 
 /** Reads the directives of a go.mod that stand alone on a line (https://go.dev/ref/mod#go-mod-file); undefined without `module`. */
 export function parseGoMod(text: string): GoMod | undefined {
@@ -21,6 +25,9 @@ export function moduleName(module: string): string {
 
 /** The nearest name that a recipe may have. */
 export function recipeName(text: string): string {
-  const name = text.toLowerCase().replaceAll(/[^a-z0-9._-]/g, "-").replace(/^[^a-z0-9]+/, "");
+  const name = text
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9._-]/g, "-")
+    .replace(/^[^a-z0-9]+/, "");
   return name === "" ? "app" : name;
 }

@@ -33,7 +33,9 @@ function isGoFile(name: string): boolean {
 }
 
 function isLeftOut(name: string): boolean {
-  return name === "vendor" || name === "testdata" || name === "node_modules" || name === "twinseal-out" || /^[._]/.test(name);
+  return (
+    name === "vendor" || name === "testdata" || name === "node_modules" || name === "twinseal-out" || /^[._]/.test(name)
+  );
 }
 
 /** `package main` with `func main()`, and no constraint that keeps the file out of every build, as generators have. */
@@ -45,7 +47,9 @@ export function declaresMain(text: string): boolean {
 
 /** Blanks comments and strings, so that code in them is not read as code. */
 function withoutComments(text: string): string {
-  return text.replaceAll(/\/\*[^]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|`[^`]*`/g, (part) => (part.startsWith("/") ? " " : '""'));
+  return text.replaceAll(/\/\*[^]*?\*\/|\/\/[^\n]*|"(?:\\.|[^"\\\n])*"|`[^`]*`/g, (part) =>
+    part.startsWith("/") ? " " : '""',
+  );
 }
 
 /**

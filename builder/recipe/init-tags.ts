@@ -17,7 +17,10 @@ export function findTagPattern(tags: readonly string[], dir: string): TagPattern
     versionsOf.set(prefix, [...(versionsOf.get(prefix) ?? []), number]);
   }
   const usual = dir === "." ? "v" : `${dir}/v`;
-  const ranked = [...versionsOf].toSorted(([a, left], [b, right]) => Number(b === usual) - Number(a === usual) || right.length - left.length || (a < b ? -1 : 1));
+  const ranked = [...versionsOf].toSorted(
+    ([a, left], [b, right]) =>
+      Number(b === usual) - Number(a === usual) || right.length - left.length || (a < b ? -1 : 1),
+  );
   const [prefix, versions] = ranked[0] ?? [];
   const newest = newestVersion(versions ?? []);
   return prefix === undefined || newest === undefined ? undefined : { pattern: `${prefix}{version}`, version: newest };

@@ -4,7 +4,10 @@ import { stringify } from "yaml";
 export type RecipeDraft = {
   readonly name: string;
   readonly schemaPath: string;
-  readonly source: { readonly git: string; readonly tag: string; readonly dir: string } | { readonly module: string } | { readonly path: string };
+  readonly source:
+    | { readonly git: string; readonly tag: string; readonly dir: string }
+    | { readonly module: string }
+    | { readonly path: string };
   readonly module: string;
   readonly goLine: string | undefined;
   readonly mainPackage: string;
@@ -41,17 +44,23 @@ function sourceLines({ source, module }: RecipeDraft): string[] {
   return [
     "# A directory is for trying out and can never be sealed. For a release name what everybody can fetch, for example:",
     `# source: {module: ${module}}`,
-    "# source: {git: https://host/owner/repo, tag: \"v{version}\"}",
+    '# source: {git: https://host/owner/repo, tag: "v{version}"}',
     `source: {path: ${scalar(source.path)}}`,
   ];
 }
 
 function goLines(goLine: string | undefined): string[] {
   if (goLine === undefined || /^\d+\.\d+\.\d+/.test(goLine)) return ["go: auto"];
-  return [`# go.mod says ${goLine}, which names a language; auto takes its first release. Name a newer one in quotes: go: "1.25.7"`, "go: auto"];
+  return [
+    `# go.mod says ${goLine}, which names a language; auto takes its first release. Name a newer one in quotes: go: "1.25.7"`,
+    "go: auto",
+  ];
 }
 
 /** One YAML scalar, quoted where it has to be. */
 function scalar(text: string, quoted = false): string {
-  return stringify(text, { lineWidth: 0, defaultStringType: quoted || /[{}[\],]/.test(text) ? "QUOTE_DOUBLE" : "PLAIN" }).trimEnd();
+  return stringify(text, {
+    lineWidth: 0,
+    defaultStringType: quoted || /[{}[\],]/.test(text) ? "QUOTE_DOUBLE" : "PLAIN",
+  }).trimEnd();
 }

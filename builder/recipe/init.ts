@@ -42,7 +42,9 @@ export async function initRecipe(options: InitOptions, deps: InitDeps): Promise<
   const packages = (await findMainPackages(deps.cwd)).filter((one) => /^[A-Za-z0-9._/-]+$/.test(one));
   const mainPackage = chooseMainPackage(packages, name);
   if (mainPackage === undefined) {
-    throw new TwinsealError("caller", "NO_MAIN_PACKAGE", `${deps.cwd} has no package main with a func main`, { hint: "twinseal builds programs; stand in the directory of the go.mod that has one" });
+    throw new TwinsealError("caller", "NO_MAIN_PACKAGE", `${deps.cwd} has no package main with a func main`, {
+      hint: "twinseal builds programs; stand in the directory of the go.mod that has one",
+    });
   }
   const git = await readGitFacts(deps.cwd, deps.env);
   const tags = git === undefined ? undefined : findTagPattern(git.tags, git.dir);
@@ -62,8 +64,14 @@ export async function initRecipe(options: InitOptions, deps: InitDeps): Promise<
   return { path, name, mainPackage, otherPackages: draft.otherPackages, version: tags?.version };
 }
 
-function chooseSource(options: InitOptions, goMod: GoMod, git: GitFacts | undefined, pattern: string | undefined): RecipeDraft["source"] {
-  if (options.fromModule !== undefined) return { module: options.fromModule === "" ? goMod.module : options.fromModule };
+function chooseSource(
+  options: InitOptions,
+  goMod: GoMod,
+  git: GitFacts | undefined,
+  pattern: string | undefined,
+): RecipeDraft["source"] {
+  if (options.fromModule !== undefined)
+    return { module: options.fromModule === "" ? goMod.module : options.fromModule };
   if (git?.url !== undefined && pattern !== undefined) return { git: git.url, tag: pattern, dir: git.dir };
   return { path: "." };
 }
@@ -76,19 +84,28 @@ async function readGoMod(cwd: string): Promise<GoMod> {
   });
   const goMod = text === undefined ? undefined : parseGoMod(text);
   if (goMod !== undefined) return goMod;
-  throw new TwinsealError("caller", "NOT_A_GO_PROJECT", text === undefined ? `there is no go.mod in ${cwd}` : `${path} names no module`, { hint: "stand in the directory of the project's go.mod" });
+  throw new TwinsealError(
+    "caller",
+    "NOT_A_GO_PROJECT",
+    text === undefined ? `there is no go.mod in ${cwd}` : `${path} names no module`,
+    { hint: "stand in the directory of the project's go.mod" },
+  );
 }
 
 /** Beside the project where twinseal is one of its dependencies; it is the same file wherever that is. */
 function schemaPathFrom(deps: InitDeps): string {
   const schema = "manifests/schema/recipe.schema.json";
   const inside = relative(deps.cwd, deps.packageRoot);
-  return inside === "" || inside.startsWith("..") || isAbsolute(inside) ? `./node_modules/twinseal/${schema}` : `./${inside}/${schema}`;
+  return inside === "" || inside.startsWith("..") || isAbsolute(inside)
+    ? `./node_modules/twinseal/${schema}`
+    : `./${inside}/${schema}`;
 }
 
 /** `var version string` or `version = "dev"` of package main; -X can set only a variable that is a string. */
 async function findVersionVariable(dir: string): Promise<string | undefined> {
-  for (const name of (await readdir(dir)).filter((one) => one.endsWith(".go") && !one.endsWith("_test.go")).toSorted()) {
+  for (const name of (await readdir(dir))
+    .filter((one) => one.endsWith(".go") && !one.endsWith("_test.go"))
+    .toSorted()) {
     const text = await readFile(join(dir, name), "utf8");
     const own = /^var[ \t]+(version|Version)(?:[ \t]+string\b|[ \t]*=[ \t]*")/m.exec(text)?.[1];
     const grouped = /^var[ \t]*\([^)]*?^[ \t]+(version|Version)(?:[ \t]+string\b|[ \t]*=[ \t]*")/m.exec(text)?.[1];
@@ -112,6 +129,8 @@ async function writeRecipe(path: string, text: string, force: boolean): Promise<
     await writeFile(path, text, { flag: "wx" });
   } catch (error) {
     if (systemCodeOf(error) !== "EEXIST") throw error;
-    throw new TwinsealError("caller", "RECIPE_EXISTS", `${path} is there already`, { hint: "give --force to write it anew" });
+    throw new TwinsealError("caller", "RECIPE_EXISTS", `${path} is there already`, {
+      hint: "give --force to write it anew",
+    });
   }
 }

@@ -13,7 +13,17 @@ type Say = Omit<Finding, "path">;
 
 /** Whether a lock is what `pin` would have written for this recipe, as far as can be told without network. Pure. */
 export function lintLock(subject: Subject, path: string): Finding[] {
-  const rules = [fits, sameSource, sameGo, hostsLocked, modulesInOrder, placesDiffer, filesLocked, placeholdersKnown, noPlaces];
+  const rules = [
+    fits,
+    sameSource,
+    sameGo,
+    hostsLocked,
+    modulesInOrder,
+    placesDiffer,
+    filesLocked,
+    placeholdersKnown,
+    noPlaces,
+  ];
   return rules.flatMap((rule) => rule(subject)).map((finding) => ({ ...finding, path }));
 }
 
@@ -23,7 +33,9 @@ function error(code: string, message: string, hint?: string): Say {
 
 function fits({ lock, loaded }: Subject): Say[] {
   const what = misfit(lock, loaded);
-  return what === undefined ? [] : [error("LOCK_STALE", what, `run twinseal pin ${loaded.recipe.name}@${lock.version}`)];
+  return what === undefined
+    ? []
+    : [error("LOCK_STALE", what, `run twinseal pin ${loaded.recipe.name}@${lock.version}`)];
 }
 
 function sameSource({ lock, loaded: { recipe } }: Subject): Say[] {
@@ -32,7 +44,10 @@ function sameSource({ lock, loaded: { recipe } }: Subject): Say[] {
   const same =
     ("module" in source && locked.kind === "module" && locked.path === source.module) ||
     ("path" in source && locked.kind === "path" && locked.path === source.path) ||
-    ("git" in source && locked.kind === "git" && locked.url === source.git && locked.tag === source.tag.replaceAll("{version}", lock.version));
+    ("git" in source &&
+      locked.kind === "git" &&
+      locked.url === source.git &&
+      locked.tag === source.tag.replaceAll("{version}", lock.version));
   return same ? [] : [error("SOURCE_DIFFERS", "the lock's source is not the recipe's", "run twinseal pin")];
 }
 
@@ -46,7 +61,10 @@ function sameGo({ lock, loaded: { recipe } }: Subject): Say[] {
   }
   for (const { host, version: toolchain } of lock.go.toolchains) {
     const expected = `v0.0.1-go${version}.${host.replace("/", "-")}`;
-    if (toolchain !== expected) found.push(error("TOOLCHAIN_DIFFERS", `the toolchain for ${host} is ${toolchain}, not ${expected}`, "run twinseal pin"));
+    if (toolchain !== expected)
+      found.push(
+        error("TOOLCHAIN_DIFFERS", `the toolchain for ${host} is ${toolchain}, not ${expected}`, "run twinseal pin"),
+      );
   }
   return found;
 }
@@ -56,8 +74,15 @@ function hostsLocked({ lock }: Subject): Say[] {
   return [
     ...hosts
       .filter((host) => !locked.includes(host))
-      .map((host): Say => ({ severity: "warning", code: "HOST_NOT_LOCKED", message: `has no Go toolchain for ${host}: nobody can build it there`, hint: "run twinseal pin again when it is published" })),
-    ...(new Set(locked).size === locked.length ? [] : [error("HOST_TWICE", "a host has two toolchains", "run twinseal pin")]),
+      .map((host): Say => ({
+        severity: "warning",
+        code: "HOST_NOT_LOCKED",
+        message: `has no Go toolchain for ${host}: nobody can build it there`,
+        hint: "run twinseal pin again when it is published",
+      })),
+    ...(new Set(locked).size === locked.length
+      ? []
+      : [error("HOST_TWICE", "a host has two toolchains", "run twinseal pin")]),
   ];
 }
 
@@ -73,18 +98,26 @@ function modulesInOrder({ lock }: Subject): Say[] {
 }
 
 function placesDiffer({ lock }: Subject): Say[] {
-  return clashes([...lock.files, ...lock.inputs].map((file) => file.to)).map(([first, second]) => error("PLACES_CLASH", `${second} and ${first} cannot both be there`));
+  return clashes([...lock.files, ...lock.inputs].map((file) => file.to)).map(([first, second]) =>
+    error("PLACES_CLASH", `${second} and ${first} cannot both be there`),
+  );
 }
 
 function filesLocked({ lock, loaded: { recipe } }: Subject): Say[] {
   const key = (file: { url: string; sha256: string; to: string }) => `${file.to}\n${file.sha256}\n${file.url}`;
   const asked = (recipe.files ?? []).map(key).toSorted();
-  return isDeepStrictEqual(asked, lock.files.map(key).toSorted()) ? [] : [error("FILES_DIFFER", "the lock's files are not the recipe's", "run twinseal pin")];
+  return isDeepStrictEqual(asked, lock.files.map(key).toSorted())
+    ? []
+    : [error("FILES_DIFFER", "the lock's files are not the recipe's", "run twinseal pin")];
 }
 
 function placeholdersKnown({ lock, loaded: { recipe } }: Subject): Say[] {
   const values = placeholderValues(lock, recipe.build.tags ?? []);
-  const texts = [recipe.build.ldflags, recipe.check?.prints, ...Object.values(recipe.perTarget ?? {}).map((keys) => keys?.ldflags)];
+  const texts = [
+    recipe.build.ldflags,
+    recipe.check?.prints,
+    ...Object.values(recipe.perTarget ?? {}).map((keys) => keys?.ldflags),
+  ];
   return texts.flatMap((text) => {
     try {
       expandPlaceholders(text ?? "", values);
@@ -100,7 +133,15 @@ function noPlaces({ lock }: Subject): Say[] {
   const { checksumDatabase: _name, source, files, ...rest } = lock;
   const identities = source.kind === "git" ? { ...source, url: "" } : source;
   const texts = stringsOf([rest, identities, files.map((file) => ({ ...file, url: "" }))]);
-  return texts.filter((text) => /^[a-z][a-z+.-]*:\/\//i.test(text) || /^(\/|[A-Za-z]:\\|~)/.test(text)).map((text) => error("LOCK_HOLDS_PLACE", `${JSON.stringify(text)} is a place; a lock holds identities and digests`, "run twinseal pin"));
+  return texts
+    .filter((text) => /^[a-z][a-z+.-]*:\/\//i.test(text) || /^(\/|[A-Za-z]:\\|~)/.test(text))
+    .map((text) =>
+      error(
+        "LOCK_HOLDS_PLACE",
+        `${JSON.stringify(text)} is a place; a lock holds identities and digests`,
+        "run twinseal pin",
+      ),
+    );
 }
 
 function stringsOf(value: unknown): string[] {

@@ -30,8 +30,12 @@ const placesClash: Rule = ({ files, inputs }) =>
 export function clashes(paths: readonly string[]): [string, string][] {
   const plain = paths.map((path) => path.replace(/^\.\//, "").toLowerCase());
   return plain.flatMap((one, index) =>
-    plain.slice(0, index).flatMap((other, earlier): [string, string][] =>
-      one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`) ? [[paths[earlier] ?? other, paths[index] ?? one]] : [],
-    ),
+    plain
+      .slice(0, index)
+      .flatMap((other, earlier): [string, string][] =>
+        one === other || one.startsWith(`${other}/`) || other.startsWith(`${one}/`)
+          ? [[paths[earlier] ?? other, paths[index] ?? one]]
+          : [],
+      ),
   );
 }

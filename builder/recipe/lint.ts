@@ -1,6 +1,16 @@
 import { basename, dirname, join } from "node:path";
 import { TwinsealError } from "../errors.ts";
-import { LOCK_SUFFIX, MANIFEST_RECIPE, PROJECT_LOCK, PROJECT_RECIPE, hasProject, lockPathsOf, manifestNames, placeRecipe, type CatalogDeps } from "./catalog.ts";
+import {
+  LOCK_SUFFIX,
+  MANIFEST_RECIPE,
+  PROJECT_LOCK,
+  PROJECT_RECIPE,
+  hasProject,
+  lockPathsOf,
+  manifestNames,
+  placeRecipe,
+  type CatalogDeps,
+} from "./catalog.ts";
 import type { Finding } from "./finding.ts";
 import { lintLock } from "./lint-lock.ts";
 import { lintRecipe } from "./lint-recipe.ts";
@@ -34,7 +44,10 @@ async function placesOf(names: readonly string[], deps: CatalogDeps): Promise<re
     return Promise.all(
       names.map(async (name) => {
         const place = await placeRecipe(name, deps);
-        return { ...place, lockPaths: place.version === undefined ? await lockPathsOf(place) : [place.lockPathOf(place.version)] };
+        return {
+          ...place,
+          lockPaths: place.version === undefined ? await lockPathsOf(place) : [place.lockPathOf(place.version)],
+        };
       }),
     );
   }
@@ -42,7 +55,11 @@ async function placesOf(names: readonly string[], deps: CatalogDeps): Promise<re
     ? [{ project: true, recipePath: join(deps.cwd, PROJECT_RECIPE), lockPathOf: () => join(deps.cwd, PROJECT_LOCK) }]
     : (await manifestNames(deps.manifestsDir)).map((name) => {
         const dir = join(deps.manifestsDir, name);
-        return { project: false, recipePath: join(dir, MANIFEST_RECIPE), lockPathOf: (version: string) => join(dir, `${version}${LOCK_SUFFIX}`) };
+        return {
+          project: false,
+          recipePath: join(dir, MANIFEST_RECIPE),
+          lockPathOf: (version: string) => join(dir, `${version}${LOCK_SUFFIX}`),
+        };
       });
   return Promise.all(bare.map(async (place) => ({ ...place, lockPaths: await lockPathsOf(place) })));
 }
@@ -52,24 +69,59 @@ async function lintPlace(place: Place): Promise<Lint> {
   const read = await orFinding(recipePath, async () => readRecipe(await readRecipeText(recipePath)));
   if ("severity" in read) return { findings: [read], recipes: [recipePath], locks: [] };
   if ("problems" in read) {
-    const findings = read.problems.map(
-      ({ line, what, hint }): Finding => ({ severity: "error", code: "RECIPE_INVALID", path: recipePath, line, message: what, ...(hint === undefined ? {} : { hint }) }),
-    );
+    const findings = read.problems.map(({ line, what, hint }): Finding => ({
+      severity: "error",
+      code: "RECIPE_INVALID",
+      path: recipePath,
+      line,
+      message: what,
+      ...(hint === undefined ? {} : { hint }),
+    }));
     return { findings, recipes: [recipePath], locks: [] };
   }
-  const loaded: LoadedRecipe = { recipe: read.recipe, sha256: recipeSha256(read.recipe), path: recipePath, dir: dirname(recipePath) };
+  const loaded: LoadedRecipe = {
+    recipe: read.recipe,
+    sha256: recipeSha256(read.recipe),
+    path: recipePath,
+    dir: dirname(recipePath),
+  };
   const locks = await Promise.all(lockPaths.map((path) => lintLockFile(path, loaded, place.project)));
-  return { findings: [...lintRecipe(loaded.recipe, recipePath), ...namesFit(place, loaded), ...noLock(lockPaths, loaded), ...locks.flat()], recipes: [recipePath], locks: lockPaths };
+  return {
+    findings: [
+      ...lintRecipe(loaded.recipe, recipePath),
+      ...namesFit(place, loaded),
+      ...noLock(lockPaths, loaded),
+      ...locks.flat(),
+    ],
+    recipes: [recipePath],
+    locks: lockPaths,
+  };
 }
 
 function namesFit(place: Place, { recipe, dir, path }: LoadedRecipe): Finding[] {
   if (place.project || basename(dir) === recipe.name) return [];
-  return [{ severity: "error", code: "NAME_DIFFERS", path, message: `the recipe is named ${recipe.name} and lies in ${basename(dir)}/`, hint: "the directory carries the recipe's name" }];
+  return [
+    {
+      severity: "error",
+      code: "NAME_DIFFERS",
+      path,
+      message: `the recipe is named ${recipe.name} and lies in ${basename(dir)}/`,
+      hint: "the directory carries the recipe's name",
+    },
+  ];
 }
 
 function noLock(lockPaths: readonly string[], { recipe, path }: LoadedRecipe): Finding[] {
   if (lockPaths.length > 0) return [];
-  return [{ severity: "warning", code: "LOCK_MISSING", path, message: "no version has a lock yet", hint: `run twinseal pin ${recipe.name}@<version>` }];
+  return [
+    {
+      severity: "warning",
+      code: "LOCK_MISSING",
+      path,
+      message: "no version has a lock yet",
+      hint: `run twinseal pin ${recipe.name}@<version>`,
+    },
+  ];
 }
 
 async function lintLockFile(path: string, loaded: LoadedRecipe, project: boolean): Promise<Finding[]> {
@@ -77,7 +129,17 @@ async function lintLockFile(path: string, loaded: LoadedRecipe, project: boolean
   if ("severity" in lock) return [lock];
   const named = project || basename(path) === `${lock.version}${LOCK_SUFFIX}`;
   return [
-    ...(named ? [] : [{ severity: "error" as const, code: "LOCK_NAME_DIFFERS", path, message: `the lock is for version ${lock.version}`, hint: `name it ${lock.version}${LOCK_SUFFIX}` }]),
+    ...(named
+      ? []
+      : [
+          {
+            severity: "error" as const,
+            code: "LOCK_NAME_DIFFERS",
+            path,
+            message: `the lock is for version ${lock.version}`,
+            hint: `name it ${lock.version}${LOCK_SUFFIX}`,
+          },
+        ]),
     ...lintLock({ lock, loaded }, path),
   ];
 }
@@ -88,7 +150,13 @@ async function orFinding<T extends object>(path: string, read: () => Promise<T>)
     return await read();
   } catch (error) {
     if (!(error instanceof TwinsealError) || error.kind !== "caller") throw error;
-    return { severity: "error", code: error.code, path, ...placed(error.message, path), ...(error.hint === undefined ? {} : { hint: error.hint }) };
+    return {
+      severity: "error",
+      code: error.code,
+      path,
+      ...placed(error.message, path),
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    };
   }
 }
 

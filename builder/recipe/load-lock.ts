@@ -20,7 +20,8 @@ export function parseLock(text: string, path: string): Lock {
   if (Buffer.byteLength(text) > MAX_LOCK_BYTES) throw invalid(path, "it is larger than 16 MiB");
   const value = parseJson(text, path);
   const parsed = lockSchema.safeParse(value);
-  if (!parsed.success) throw invalid(path, parsed.error.issues.map((issue) => `${jsonPath(issue.path)}: ${issueText(issue)}`).join("; "));
+  if (!parsed.success)
+    throw invalid(path, parsed.error.issues.map((issue) => `${jsonPath(issue.path)}: ${issueText(issue)}`).join("; "));
   const canonical = canonicalJsonText(value);
   if (canonical !== text) {
     throw new TwinsealError("caller", "LOCK_NOT_CANONICAL", `${path}:${difference(text, canonical)}`, {
@@ -39,7 +40,9 @@ export function lockDigest(lock: Lock): Sha256 {
 export function assertLockFits(lock: Lock, loaded: Pick<LoadedRecipe, "recipe" | "sha256" | "path">): void {
   const what = misfit(lock, loaded);
   if (what === undefined) return;
-  throw new TwinsealError("caller", "LOCK_STALE", `${loaded.path}: ${what}`, { hint: `run twinseal pin ${loaded.recipe.name}@${lock.version}` });
+  throw new TwinsealError("caller", "LOCK_STALE", `${loaded.path}: ${what}`, {
+    hint: `run twinseal pin ${loaded.recipe.name}@${lock.version}`,
+  });
 }
 
 /** Why a lock does not belong to a recipe, or undefined. */
@@ -58,7 +61,9 @@ function parseJson(text: string, path: string): z.infer<ReturnType<typeof z.json
 }
 
 function invalid(path: string, what: string): TwinsealError {
-  return new TwinsealError("caller", "LOCK_INVALID", `${path}: ${what}`, { hint: "run twinseal pin, which writes locks; do not edit them" });
+  return new TwinsealError("caller", "LOCK_INVALID", `${path}: ${what}`, {
+    hint: "run twinseal pin, which writes locks; do not edit them",
+  });
 }
 
 function issueText(issue: z.core.$ZodIssue): string {

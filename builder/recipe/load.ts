@@ -13,14 +13,28 @@ import { sourceProblems } from "./source-problems.ts";
 import { readYaml } from "./yaml-text.ts";
 
 /** A recipe with what locks and plans need of its file. `sha256` is that of its canonical JSON: comments do not count. */
-export type LoadedRecipe = { readonly recipe: Recipe; readonly sha256: Sha256; readonly path: string; readonly dir: string };
+export type LoadedRecipe = {
+  readonly recipe: Recipe;
+  readonly sha256: Sha256;
+  readonly path: string;
+  readonly dir: string;
+};
 
 const MAX_RECIPE_BYTES = 1 << 20;
 
 /** Reads a recipe out of YAML text: the recipe, or everything that is wrong with it in the order of the file. */
 export function readRecipe(text: string): { readonly recipe: Recipe } | { readonly problems: readonly Problem[] } {
   if (Buffer.byteLength(text) > MAX_RECIPE_BYTES) {
-    return { problems: [{ line: 1, column: 1, what: "the file is larger than 1 MiB", hint: "a recipe is a page of text; is this the right file?" }] };
+    return {
+      problems: [
+        {
+          line: 1,
+          column: 1,
+          what: "the file is larger than 1 MiB",
+          hint: "a recipe is a page of text; is this the right file?",
+        },
+      ],
+    };
   }
   const yaml = readYaml(text);
   if (!("value" in yaml)) return { problems: yaml };
@@ -28,16 +42,23 @@ export function readRecipe(text: string): { readonly recipe: Recipe } | { readon
   if (parsed.success) return { recipe: parsed.data };
   const source = sourceProblems(yaml);
   const issues = parsed.error.issues.filter((issue) => source.length === 0 || issue.path[0] !== "source");
-  return { problems: sortProblems([...source, ...schemaProblems(issues, yaml, (path) => keysOfSchema(recipeSchema, path))]) };
+  return {
+    problems: sortProblems([...source, ...schemaProblems(issues, yaml, (path) => keysOfSchema(recipeSchema, path))]),
+  };
 }
 
 /** Throws `caller/RECIPE_INVALID`, one line `path:line:column: what; what to write instead` for each problem. */
 export function parseRecipe(text: string, path: string): Recipe {
   const read = readRecipe(text);
   if ("recipe" in read) return read.recipe;
-  throw new TwinsealError("caller", "RECIPE_INVALID", read.problems.map((problem) => renderProblem(path, problem)).join("\n"), {
-    hint: "docs/recipe.md explains every key",
-  });
+  throw new TwinsealError(
+    "caller",
+    "RECIPE_INVALID",
+    read.problems.map((problem) => renderProblem(path, problem)).join("\n"),
+    {
+      hint: "docs/recipe.md explains every key",
+    },
+  );
 }
 
 /** Throws as `parseRecipe`, and `caller/RECIPE_UNREADABLE`. */
@@ -58,7 +79,8 @@ export async function readRecipeText(path: string): Promise<string> {
 
 /** A regular file as UTF-8, at most `maxBytes` of it. Throws `caller/<code>` for what is no such file. */
 export async function readTextFile(path: string, maxBytes: number, code: string): Promise<string> {
-  const refuse = (why: string, cause?: unknown) => new TwinsealError("caller", code, `reading ${path}: ${why}`, { cause });
+  const refuse = (why: string, cause?: unknown) =>
+    new TwinsealError("caller", code, `reading ${path}: ${why}`, { cause });
   try {
     // Without O_NONBLOCK opening a named pipe would wait for ever.
     await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

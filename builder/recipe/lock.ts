@@ -11,7 +11,14 @@ const blobSchema = z.strictObject({ sha256: sha256Schema, sizeBytes: z.int().non
 const oidSchema = z.string().regex(/^([0-9a-f]{40}|[0-9a-f]{64})$/);
 
 const lockedSourceSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("module"), path: z.string(), version: z.string(), h1: h1Schema, goModH1: h1Schema, zip: blobSchema }),
+  z.strictObject({
+    kind: z.literal("module"),
+    path: z.string(),
+    version: z.string(),
+    h1: h1Schema,
+    goModH1: h1Schema,
+    zip: blobSchema,
+  }),
   z.strictObject({
     kind: z.literal("git"),
     url: z.string(),

@@ -14,7 +14,10 @@ const placeholder = /\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
  * `version` as locked, `commit` in full hex, `commitDate` as RFC 3339 in UTC with seconds (2026-01-31T12:00:00Z), `tags`
  * joined by commas. A module source has no commit, a path source neither commit nor date.
  */
-export function placeholderValues(lock: Pick<Lock, "version" | "source" | "sourceDateEpoch">, tags: readonly string[]): PlaceholderValues {
+export function placeholderValues(
+  lock: Pick<Lock, "version" | "source" | "sourceDateEpoch">,
+  tags: readonly string[],
+): PlaceholderValues {
   return {
     version: lock.version,
     ...(lock.source.kind === "git" ? { commit: lock.source.commit } : {}),
@@ -40,7 +43,10 @@ export function expandPlaceholders(text: string, values: PlaceholderValues): str
 
 /** The placeholders that a text names and that are not among `allowed`, as written. */
 export function unknownPlaceholders(text: string, allowed: readonly string[] = placeholderNames): string[] {
-  return [...text.matchAll(placeholder)].map(([, name = ""]) => name).filter((name) => !allowed.includes(name)).map((name) => `{${name}}`);
+  return [...text.matchAll(placeholder)]
+    .map(([, name = ""]) => name)
+    .filter((name) => !allowed.includes(name))
+    .map((name) => `{${name}}`);
 }
 
 function isPlaceholder(name: string): name is PlaceholderName {

@@ -2,7 +2,9 @@ import { z } from "zod";
 
 /** The keys that a schema knows for the object at a path, across the variants of a union; none for what is no object. */
 export function keysOfSchema(schema: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
-  return keysOf(path.reduce<readonly z.core.$ZodType[]>((level, key) => level.flatMap((one) => childrenOf(one, key)), [schema]));
+  return keysOf(
+    path.reduce<readonly z.core.$ZodType[]>((level, key) => level.flatMap((one) => childrenOf(one, key)), [schema]),
+  );
 }
 
 function keysOf(schemas: readonly z.core.$ZodType[]): string[] {

@@ -15,7 +15,9 @@ export function compareVersions(a: string, b: string): number {
 function split(version: string): { core: readonly string[]; pre: readonly string[] | undefined } {
   const [main = ""] = version.replace(/^v(?=\d)/, "").split("+", 1);
   const dash = main.indexOf("-");
-  return dash < 0 ? { core: main.split("."), pre: undefined } : { core: main.slice(0, dash).split("."), pre: main.slice(dash + 1).split(".") };
+  return dash < 0
+    ? { core: main.split("."), pre: undefined }
+    : { core: main.slice(0, dash).split("."), pre: main.slice(dash + 1).split(".") };
 }
 
 /** `missing`: how a part that is not there counts; absent, the shorter list is the lower one. */

@@ -1,4 +1,15 @@
-import { LineCounter, isAlias, isMap, isNode, isPair, isScalar, parseAllDocuments, visit, type Document, type Node } from "yaml";
+import {
+  LineCounter,
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  parseAllDocuments,
+  visit,
+  type Document,
+  type Node,
+} from "yaml";
 import { sortProblems, type Position, type Problem } from "./problem.ts";
 
 /** A YAML file as plain data, with the places where its parts stand. */
@@ -48,14 +59,22 @@ function readDocument(text: string): YamlText | readonly Problem[] {
   if (document.errors.some((error) => /call stack/i.test(error.message))) throw new RangeError("nested too deeply");
   const problems: Problem[] = document.errors.map((error) => {
     const hint = hints[error.code];
-    return { ...at(error.pos[0]), what: error.code === "DUPLICATE_KEY" ? "this key is there twice" : `wrong YAML: ${lowerFirst(error.message)}`, ...(hint === undefined ? {} : { hint }) };
+    return {
+      ...at(error.pos[0]),
+      what: error.code === "DUPLICATE_KEY" ? "this key is there twice" : `wrong YAML: ${lowerFirst(error.message)}`,
+      ...(hint === undefined ? {} : { hint }),
+    };
   });
   // %YAML 1.1 would turn `no` and `12:30` into something else, %TAG would rename tags.
   if (document.directives.yaml.explicit === true || content.trimStart().startsWith("%")) {
     problems.push({ line: 1, column: 1, what: "a % directive is not allowed", hint: "remove it" });
   }
   if (second !== undefined) {
-    problems.push({ ...at(second.contents?.range[0] ?? second.range[0]), what: "a second YAML document begins here", hint: "a recipe is one document; remove it" });
+    problems.push({
+      ...at(second.contents?.range[0] ?? second.range[0]),
+      what: "a second YAML document begins here",
+      hint: "a recipe is one document; remove it",
+    });
   }
   problems.push(...refusedNodes(document, at));
   if (problems.length > 0) return sortProblems(problems);
@@ -76,14 +95,17 @@ function refusedNodes(document: Document.Parsed, at: (offset: number) => Positio
   visit(document, {
     Node: (_key, node) => {
       if (isAlias(node)) refuse(node, `the alias *${node.source} is not allowed`, "write the value out");
-      else if (node.anchor !== undefined) refuse(node, `the anchor &${node.anchor} is not allowed`, "write the value out where it is needed");
-      else if (node.tag !== undefined) refuse(node, `the tag ${node.tag} is not allowed`, "remove it, or put text in quotes");
+      else if (node.anchor !== undefined)
+        refuse(node, `the anchor &${node.anchor} is not allowed`, "write the value out where it is needed");
+      else if (node.tag !== undefined)
+        refuse(node, `the tag ${node.tag} is not allowed`, "remove it, or put text in quotes");
     },
     Pair: (_key, pair) => {
       const key = pair.key;
       if (isScalar(key) && key.value === "<<") refuse(key, "a merge key is not allowed", "write the keys out");
       else if (isScalar(key) && key.value === "__proto__") refuse(key, "__proto__ is no key of a recipe", "remove it");
-      else if (isNode(key) && !(isScalar(key) && typeof key.value === "string")) refuse(key, "a key must be text", "put it in quotes");
+      else if (isNode(key) && !(isScalar(key) && typeof key.value === "string"))
+        refuse(key, "a key must be text", "put it in quotes");
     },
   });
   return problems;
@@ -104,7 +126,9 @@ function nearest(document: Document.Parsed, path: readonly PropertyKey[]): Node 
 
 function keyOffset(document: Document.Parsed, path: readonly PropertyKey[], key: string): number | undefined {
   const map = exact(document, path);
-  const pair = isMap(map) ? map.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key) : undefined;
+  const pair = isMap(map)
+    ? map.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === key)
+    : undefined;
   return isNode(pair?.key) ? pair.key.range?.[0] : undefined;
 }
 

@@ -6,7 +6,9 @@ import { lintRecipes, type Lint } from "../../builder/recipe/lint.ts";
 import type { CliDeps } from "../deps.ts";
 
 export const checkOptionsSchema = z.strictObject({
-  names: z.array(z.string().min(1)).describe("recipes to check, as name or name@version; default: ./twinseal.yaml, else all"),
+  names: z
+    .array(z.string().min(1))
+    .describe("recipes to check, as name or name@version; default: ./twinseal.yaml, else all"),
 });
 
 /** A wrong recipe or lock is the caller's mistake, exit 2; warnings leave it at 0. */
@@ -17,19 +19,27 @@ export function checkCommand(deps: CliDeps): Command {
     .action(async (names: string[]) => {
       const options = await deps.parse(checkOptionsSchema, { names });
       const lint = await lintRecipes(options.names, deps);
-      const shown = { ...lint, findings: lint.findings.map((finding) => ({ ...finding, path: shortPath(finding.path, deps.cwd) })) };
+      const shown = {
+        ...lint,
+        findings: lint.findings.map((finding) => ({ ...finding, path: shortPath(finding.path, deps.cwd) })),
+      };
       const failed = lint.findings.some((finding) => finding.severity === "error");
       deps.finish({
         exitCode: failed ? 2 : 0,
         code: failed ? "check-failed" : "checked",
-        document: { ...shown, recipes: lint.recipes.map((path) => shortPath(path, deps.cwd)), locks: lint.locks.map((path) => shortPath(path, deps.cwd)) },
+        document: {
+          ...shown,
+          recipes: lint.recipes.map((path) => shortPath(path, deps.cwd)),
+          locks: lint.locks.map((path) => shortPath(path, deps.cwd)),
+        },
         text: renderLint(shown),
       });
     });
 }
 
 export function renderLint(lint: Lint): string {
-  const count = (severity: Finding["severity"]) => plural(lint.findings.filter((finding) => finding.severity === severity).length, severity);
+  const count = (severity: Finding["severity"]) =>
+    plural(lint.findings.filter((finding) => finding.severity === severity).length, severity);
   const summary = `${plural(lint.recipes.length, "recipe")} and ${plural(lint.locks.length, "lock")} checked: ${count("error")}, ${count("warning")}`;
   return [...lint.findings.map(renderFinding), summary].join("\n");
 }
