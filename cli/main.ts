@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
-import { TwinsealError } from "../builder/errors.ts";
+import { TwinsealError, systemCodeOf } from "../builder/errors.ts";
 import { commandTable, type CommandEntry } from "./command-table.ts";
 import { createDeps, type CliDeps } from "./deps.ts";
 import { exitCodeHelp, exitCodeOf, type ExitCode } from "./exit.ts";
@@ -16,6 +16,7 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
   const { json, rest } = takeJson(argv);
   const stop = new AbortController();
   const release = watchSignals(stop);
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   let exitCode: ExitCode = 0;
   const setExitCode = (code: ExitCode) => {
     exitCode = code;
@@ -80,6 +81,11 @@ function inherit(command: Command, program: Command): void {
   if (command.commands.length === 0) command.option("--json", "print one JSON document on standard output");
   command.addHelpText("after", `\n${exitCodeHelp}`);
   for (const child of command.commands) inherit(child, program);
+}
+
+/** A reader that went away (`| head -1`) is no failure of ours. */
+function ignoreClosedPipe(error: Error): void {
+  if (systemCodeOf(error) !== "EPIPE") throw error;
 }
 
 /** `--json` may stand anywhere before `--`. */

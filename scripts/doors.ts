@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import { actionCommands, argumentInput, inputName, type ActionCommand } from "../actions/inputs.ts";
 import { commandTable } from "../cli/command-table.ts";
 import type { CliDeps } from "../cli/deps.ts";

@@ -7,7 +7,8 @@ import { storeRootOf } from "../../cli/deps.ts";
 import { assertStartable } from "../../cli/startable.ts";
 import { TwinsealError } from "../../builder/errors.ts";
 import { tellError } from "../../cli/voice.ts";
-import { packageRoot, runProgram } from "./program.ts";
+import { runProcess } from "../../builder/process.ts";
+import { binPath, packageRoot, runProgram } from "./program.ts";
 
 const manifest = z.looseObject({ version: z.string() }).parse(JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")));
 
@@ -49,6 +50,14 @@ describe("the command line", () => {
     expect(code).toBe(2);
     expect(JSON.parse(stdout)).toMatchObject({ code: "USAGE", exitCode: 2, hint: "did you mean doctor?" });
     expect(stderr).toBe("");
+  });
+
+  test("a reader that goes away is no failure", async () => {
+    const pipe = await runProcess(["bash", "-c", 'set -o pipefail; "$0" "$1" --help | true', process.execPath, binPath], {
+      env: { PATH: process.env["PATH"] ?? "" },
+      timeoutMs: 30_000,
+    });
+    expect(pipe).toMatchObject({ code: 0, stderr: "" });
   });
 
   test("an argument after -- is not taken for --json", async () => {
