@@ -80,19 +80,31 @@ const sourceSchema = z.union([
     tag: tagSchema.describe(
       "Tag of a version; {version} is replaced. Trusted once, when `pin` writes the lock; from then on the lock's commit holds.",
     ),
-    dir: relativePathSchema.optional().describe("Directory of the go.mod inside the source."),
+    dir: relativePathSchema
+      .optional()
+      .describe(
+        "Directory of the go.mod inside the source. It cannot leave the source; its code is trusted as reviewed by you.",
+      ),
   }),
   z.strictObject({
     module: modulePathSchema.describe(
       "Path under which the Go module proxy serves the source. The proxy is not trusted: the zip is proven against the checksum database.",
     ),
-    dir: relativePathSchema.optional().describe("Directory of the go.mod inside the source."),
+    dir: relativePathSchema
+      .optional()
+      .describe(
+        "Directory of the go.mod inside the source. It cannot leave the source; its code is trusted as reviewed by you.",
+      ),
   }),
   z.strictObject({
     path: relativePathSchema.describe(
       "Local directory, to try a working tree out. Trusted as it lies there; a build from it can never be sealed.",
     ),
-    dir: relativePathSchema.optional().describe("Directory of the go.mod inside the source."),
+    dir: relativePathSchema
+      .optional()
+      .describe(
+        "Directory of the go.mod inside the source. It cannot leave the source; its code is trusted as reviewed by you.",
+      ),
   }),
 ]);
 
@@ -110,7 +122,7 @@ const buildShape = {
     .describe(
       "Package to build, relative to the go.mod. Its code is what the binary does: trusted as reviewed by you.",
     ),
-  file: relativePathSchema.optional().describe("A Go file to build instead of a package."),
+  file: relativePathSchema.optional().describe("A Go file to build instead of a package; trusted as reviewed by you."),
   tags: z
     .array(z.string().regex(/^[A-Za-z0-9_.]+$/, "is not a build tag"))
     .optional()
@@ -128,7 +140,7 @@ const buildShape = {
   cgo: z
     .literal(false)
     .optional()
-    .describe("Whether C is compiled. Only false for now: a pinned C toolchain does not exist yet."),
+    .describe("Whether C is compiled. Only false for now: a compiler that nobody pinned would have to be trusted."),
 };
 
 /** Variables that the plan owns; a recipe that sets one of them would undo a guarantee. */
@@ -199,8 +211,13 @@ const fileSchema = z.strictObject({
     .url({ protocol: /^https?$/, error: "is not an http or https URL; write for example https://host/file" })
     .describe("Where the file was published. Not trusted: the bytes are checked against sha256."),
   sha256: sha256Schema.describe("Digest of the file. Trusted: whoever sets it chooses the bytes."),
-  to: relativePathSchema.describe("Where it appears, relative to the source tree."),
-  mode: z.enum(["0644", "0755"]).optional().describe("Its file mode; 0644 if absent."),
+  to: relativePathSchema.describe(
+    "Where it appears, relative to the source tree. Not trusted: it cannot leave the tree.",
+  ),
+  mode: z
+    .enum(["0644", "0755"])
+    .optional()
+    .describe("Its file mode; 0644 if absent. 0755 lets `before` steps run it: trusted as its bytes are."),
 });
 
 function isUnique(values: readonly string[]): boolean {
@@ -240,12 +257,14 @@ function placeholderTexts(recipe: {
 
 export const recipeSchema = z
   .strictObject({
-    recipe: z.literal(1).describe("Version of this format."),
+    recipe: z.literal(1).describe("Version of this format. Nothing is trusted here: another number is refused."),
     name: z
       .string()
       .regex(/^[a-z0-9][a-z0-9._-]*$/, "must be lower-case letters, digits, . _ -")
-      .describe("Name of the binary and first part of its artifact's name."),
-    description: z.string().optional().describe("One line for people."),
+      .describe(
+        "Name of the binary and first part of its artifact's name. Not trusted for anything: digests tell artifacts apart.",
+      ),
+    description: z.string().optional().describe("One line for people. Not used."),
     source: sourceSchema.describe("Where the code comes from: a git tag, a Go module, or a local directory."),
     go: z
       .string()
@@ -257,19 +276,26 @@ export const recipeSchema = z
       .array(platformSchema)
       .min(1)
       .refine(isUnique, "names a platform twice")
-      .describe("Platforms to build for, as GOOS/GOARCH."),
+      .describe("Platforms to build for, as GOOS/GOARCH. Not trusted: an artifact for another platform is an error."),
     workspace: z
       .boolean()
       .optional()
-      .describe("Use the source's go.work. Off if absent, since many name modules that are not there."),
+      .describe(
+        "Use the source's go.work. Off if absent, since many name modules that are not there. Trusted like go.mod: it chooses which code is compiled in.",
+      ),
     before: z
       .array(argvSchema)
       .optional()
       .describe(
         "Steps run inside the sandbox before the build, each an argv list without a shell. Trusted like the source: they write code that is compiled.",
       ),
-    build: buildSchema.describe("How the binary is made."),
-    files: z.array(fileSchema).optional().describe("Files fetched beforehand and put into the source tree."),
+    build: buildSchema.describe("How the binary is made. Trusted as reviewed by you; both builds do the same."),
+    files: z
+      .array(fileSchema)
+      .optional()
+      .describe(
+        "Files fetched beforehand and put into the source tree. Their places are not trusted, their digests are.",
+      ),
     fix: z
       .partialRecord(dimensionIdSchema, reasonSchema)
       .optional()
@@ -278,19 +304,33 @@ export const recipeSchema = z
       ),
     allow: z
       .strictObject({
-        date: reasonSchema.optional().describe("Why a date of the build day may stand in the artifact."),
+        date: reasonSchema
+          .optional()
+          .describe(
+            "Why a date of the build day may stand in the artifact. Trusted: it lets a match through that both runs may owe to the same day.",
+          ),
       })
       .optional()
-      .describe("Findings that are accepted, each with the reason."),
+      .describe(
+        "Findings that are accepted, each with the reason. Trusted: what is accepted no longer makes a build suspect.",
+      ),
     check: z
       .strictObject({
-        run: z.array(z.string()).describe("Arguments with which the artifact is started in a sandbox of its own."),
+        run: z
+          .array(z.string())
+          .describe(
+            "Arguments with which the artifact is started in a sandbox of its own. Not trusted: no shell reads them.",
+          ),
         prints: textWith(placeholderNames)
           .min(1)
-          .describe("Text that must occur in what it prints; {version} {commit} {commitDate} {tags} are replaced."),
+          .describe(
+            "Text that must occur in what it prints; {version} {commit} {commitDate} {tags} are replaced. Trusted as little as the program that prints it.",
+          ),
       })
       .optional()
-      .describe("Starts the built artifact, where the host can, and compares what it prints."),
+      .describe(
+        "Starts the built artifact, where the host can, and compares what it prints. Not trusted: it runs in a sandbox, and shows that the program starts, not what it does.",
+      ),
     inputs: z
       .record(
         z.string().regex(/^[a-z0-9._-]+$/),
@@ -298,8 +338,10 @@ export const recipeSchema = z
           recipe: z
             .string()
             .regex(/^[a-z0-9][a-z0-9._-]*@[^\s@]+$/, "must be name@version")
-            .describe("Recipe whose matched output is the input."),
-          to: relativePathSchema.describe("Where the artifact appears, relative to the source tree."),
+            .describe("Recipe whose matched output is the input. Trusted as that recipe and its lock are."),
+          to: relativePathSchema.describe(
+            "Where the artifact appears, relative to the source tree. Not trusted: it cannot leave the tree.",
+          ),
         }),
       )
       .optional()
@@ -309,7 +351,7 @@ export const recipeSchema = z
     perTarget: z
       .partialRecord(platformSchema, z.strictObject(buildShape))
       .optional()
-      .describe("Keys of `build` replaced for one target."),
+      .describe("Keys of `build` replaced for one target. Trusted as `build` is."),
   })
   .superRefine((recipe, context) => {
     for (const [target, keys] of Object.entries(recipe.perTarget ?? {})) {
