@@ -1,11 +1,10 @@
 import { TwinsealError } from "../errors.ts";
-import type { Http } from "../http.ts";
+import { isNetworkError, type Http } from "../http.ts";
 import type { Host } from "../platform.ts";
 import type { Lock } from "../recipe/lock.ts";
-import { hasBlob, type Store } from "../store/store.ts";
-import { download } from "./download.ts";
-import { fetchGitArchive } from "./git-source.ts";
-import { wantedBlobs, type WantedBlob } from "./wanted.ts";
+import { blobSize, storeDamaged, setAside, blobPath, type Store } from "../store/store.ts";
+import { fetchBlob, type Retry } from "./fetch-blob.ts";
+import { planFetch, type WantedBlob } from "./plan-fetch.ts";
 
 export type FetchProgress = {
   readonly label: string;
@@ -22,66 +21,110 @@ export type FetchDeps = {
   readonly host: Host;
   readonly offline: boolean;
   readonly onProgress?: (progress: FetchProgress) => void;
-  readonly signal?: AbortSignal;
+  readonly retry?: Retry;
+  readonly signal?: AbortSignal | undefined;
 };
 
 const PARALLEL = 16;
 
-/** Brings every input of a lock that the store lacks into it. The only step with network. */
+/**
+ * Brings everything that a lock names for this host into the store; what is there is only looked at, since every use
+ * digests it again. Throws `world/OFFLINE_MISSING`, `caller/PROXY_UNSET`, `alarm/STORE_DAMAGED`, and what fetching throws.
+ */
 export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
-  const wanted = wantedBlobs(lock, deps.host);
-  const missing: WantedBlob[] = [];
-  for (const blob of wanted) if (!(await hasBlob(deps.store, blob.sha256))) missing.push(blob);
+  const wanted = planFetch(lock, deps.host, deps.proxies);
+  const missing = await findMissing(wanted, deps.store);
   if (missing.length === 0) return;
-  if (deps.offline) throw offlineMissing(missing, wanted.length);
-  await fetchAll(missing, wanted.length, lock, deps);
+  const situation = describe(wanted, missing);
+  if (deps.offline) {
+    throw new TwinsealError("world", "OFFLINE_MISSING", `offline, and the store lacks ${situation}`, { hint: "run twinseal fetch where there is a network" });
+  }
+  const { source } = lock;
+  const ofGit = source.kind === "git" ? source.archive.sha256 : undefined;
+  const byUrl = missing.filter(({ sha256 }) => sha256 !== ofGit);
+  const nowhere = byUrl.find(({ urls }) => urls.length === 0);
+  if (nowhere !== undefined) {
+    throw new TwinsealError("caller", "PROXY_UNSET", `no module proxy is known to fetch ${nowhere.label} from`, {
+      hint: "set GOPROXY to the URL of a Go module proxy; it need not be trusted",
+    });
+  }
+  try {
+    await fetchAll(byUrl, wanted.length - missing.length, deps);
+    if (source.kind === "git" && byUrl.length < missing.length) {
+      const { fetchGitArchive } = await import("./git-source.ts");
+      await fetchGitArchive(source, { store: deps.store, ...(deps.signal === undefined ? {} : { signal: deps.signal }) });
+    }
+  } catch (error) {
+    if (!isNetworkError(error) || !(error instanceof TwinsealError)) throw error;
+    throw new TwinsealError("world", "NETWORK", `${error.message}; wanted were ${situation}`, {
+      hint: "check the network and GOPROXY; twinseal fetch resumes where this stopped",
+      cause: error,
+    });
+  }
 }
 
-async function fetchAll(missing: readonly WantedBlob[], wantedCount: number, lock: Lock, deps: FetchDeps): Promise<void> {
-  const totalBytes = missing.reduce((sum, blob) => sum + blob.sizeBytes, 0);
-  let doneBytes = 0;
-  let doneFiles = 0;
+async function findMissing(wanted: readonly WantedBlob[], store: Store): Promise<readonly WantedBlob[]> {
+  const sizes = await Promise.all(wanted.map(({ sha256 }) => blobSize(store, sha256)));
+  const broken = wanted.find((blob, index) => sizes[index] !== undefined && sizes[index] !== blob.sizeBytes);
+  if (broken !== undefined) {
+    const movedTo = await setAside(store, blobPath(store, broken.sha256));
+    throw storeDamaged(`entry ${broken.sha256} (${broken.label}) has not the locked ${broken.sizeBytes} bytes`, movedTo);
+  }
+  return wanted.filter((_, index) => sizes[index] === undefined);
+}
+
+/** `12 files, 34.5 MB (Go 1.25.7.linux-amd64, …); 168 of 180 are already there`. */
+function describe(wanted: readonly WantedBlob[], missing: readonly WantedBlob[]): string {
+  const names = missing.slice(0, 5).map(({ label }) => label);
+  const more = missing.length > names.length ? `, and ${missing.length - names.length} more` : "";
+  const megabytes = (missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / 1e6).toFixed(1);
+  const files = missing.length === 1 ? "1 file" : `${missing.length} files`;
+  return `${files}, ${megabytes} MB (${names.join(", ")}${more}); ${wanted.length - missing.length} of ${wanted.length} are already in the store`;
+}
+
+async function fetchAll(missing: readonly WantedBlob[], present: number, deps: FetchDeps): Promise<void> {
   const stop = new AbortController();
-  const signal = deps.signal === undefined ? stop.signal : AbortSignal.any([deps.signal, stop.signal]);
-  const tell = (label: string) => deps.onProgress?.({ label, doneBytes, totalBytes, doneFiles, totalFiles: missing.length });
-  // The largest first: the last download should not be the longest.
-  const queue = missing.toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  const signal = deps.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, deps.signal]);
+  const tell = createTally(missing, present, deps.onProgress);
+  const queue = missing.values();
+  let fault: { readonly error: unknown } | undefined;
   const work = async () => {
-    for (let blob = queue.shift(); blob !== undefined; blob = queue.shift()) {
-      const { label } = blob;
-      if (blob.kind === "git") {
-        if (lock.source.kind === "git") await fetchGitArchive(lock.source, { store: deps.store, signal });
-        doneBytes += blob.sizeBytes;
-      } else {
-        await download(blob, { ...deps, signal, have: wantedCount - missing.length, onBytes: (count) => {
-          doneBytes += count;
-          tell(label);
-        } });
+    // All workers take from the one iterator.
+    for (const blob of queue) {
+      if (signal.aborted) return;
+      try {
+        const { store, http, retry } = deps;
+        await fetchBlob(blob, { store, http, signal, onBytes: (bytes) => tell.bytes(blob, bytes), ...(retry === undefined ? {} : { retry }) });
+        tell.done(blob);
+      } catch (error) {
+        fault ??= { error };
+        stop.abort();
       }
-      doneFiles += 1;
-      tell(label);
     }
   };
-  const results = await Promise.allSettled(
-    Array.from({ length: PARALLEL }, () => work().catch((error: unknown) => {
-      stop.abort();
-      throw error;
-    })),
-  );
-  const faults = results.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
-  if (faults.length > 0) throw worst(faults);
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, missing.length) }, work));
+  if (deps.signal?.aborted === true) throw new TwinsealError("world", "STOPPED", "fetching was stopped", { hint: "twinseal fetch resumes it" });
+  if (fault !== undefined) throw fault.error;
 }
 
-/** An alarm is never hidden by the network's failure beside it. */
-function worst(faults: readonly unknown[]): unknown {
-  const ours = faults.filter((fault) => fault instanceof TwinsealError);
-  return ours.find((fault) => fault.kind === "alarm") ?? ours.find((fault) => fault.code !== "INTERRUPTED") ?? faults[0];
-}
+type Tally = { readonly bytes: (blob: WantedBlob, doneBytes: number) => void; readonly done: (blob: WantedBlob) => void };
 
-function offlineMissing(missing: readonly WantedBlob[], total: number): TwinsealError {
-  const named = missing.slice(0, 5).map((blob) => blob.label).join(", ");
-  const more = missing.length > 5 ? ` and ${missing.length - 5} more` : "";
-  return new TwinsealError("world", "OFFLINE_MISSING", `offline, and the store has ${total - missing.length} of ${total} inputs; it lacks ${named}${more}`, {
-    hint: "run twinseal fetch where there is a network; it resumes",
-  });
+function createTally(missing: readonly WantedBlob[], present: number, onProgress: FetchDeps["onProgress"]): Tally {
+  const totalBytes = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const totalFiles = present + missing.length;
+  const here = new Map<WantedBlob, number>();
+  let doneBytes = 0;
+  let doneFiles = present;
+  const bytes = (blob: WantedBlob, now: number) => {
+    doneBytes += now - (here.get(blob) ?? 0);
+    here.set(blob, now);
+    onProgress?.({ label: blob.label, doneBytes, totalBytes, doneFiles, totalFiles });
+  };
+  return {
+    bytes,
+    done: (blob) => {
+      doneFiles++;
+      bytes(blob, blob.sizeBytes);
+    },
+  };
 }

@@ -1,29 +1,29 @@
-/** The module proxy protocol: https://go.dev/ref/mod#goproxy-protocol */
+import { TwinsealError } from "../errors.ts";
 
-/** In paths and versions a capital is written as `!` and its lower case, since file systems may not tell them apart. */
-export function escapeModulePath(path: string): string {
-  return path.replace(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
-}
-
-export type ModuleFile = "info" | "mod" | "zip";
-
-/** Path of a module's file below a proxy. */
-export function moduleFilePath(path: string, version: string, file: ModuleFile): string {
-  return `${escapeModulePath(path)}/@v/${escapeModulePath(version)}.${file}`;
-}
-
-export function moduleUrl(proxy: string, path: string, version: string, file: ModuleFile): string {
-  return `${proxy.replace(/\/$/, "")}/${moduleFilePath(path, version, file)}`;
-}
-
-/** The proxies of GOPROXY, else of an installed go command; `direct` and `off` are no places we fetch from. */
+/**
+ * The module proxies to ask, in order: the URLs of GOPROXY, from the environment or else as the go command knows it.
+ * `direct` and `off` are left out: what a lock names comes from a proxy or not at all. None of them is trusted.
+ */
 export async function proxiesFrom(
   env: { readonly GOPROXY?: string },
   goEnv: () => Promise<string | undefined>,
 ): Promise<readonly string[]> {
-  const setting = env.GOPROXY ?? (await goEnv()) ?? "";
-  return setting
-    .split(/[,|]/)
-    .map((entry) => entry.trim())
-    .filter((entry) => /^https?:\/\//.test(entry));
+  const setting = env.GOPROXY === undefined || env.GOPROXY === "" ? await goEnv() : env.GOPROXY;
+  const places = (setting ?? "").split(/[,|]/).map((place) => place.trim());
+  return places.filter((place) => /^(https?|file):\/\//.test(place)).map((place) => place.replace(/\/+$/, ""));
+}
+
+/** Module proxies may be case-insensitive: `!b` stands for `B` (golang.org/x/mod/module, EscapePath and EscapeVersion). */
+export function escapeModulePath(path: string): string {
+  if (!/^[A-Za-z0-9._~+@/-]+$/.test(path) || path.split("/").some((part) => /^\.*$/.test(part))) {
+    throw new TwinsealError("caller", "MODULE_PATH_INVALID", `${JSON.stringify(path)} is no module path or version`, {
+      hint: "run twinseal pin",
+    });
+  }
+  return path.replace(/[A-Z]/g, (letter) => `!${letter.toLowerCase()}`);
+}
+
+/** `<proxy>/<escaped path>/@v/<escaped version>.<kind>` of the GOPROXY protocol. */
+export function moduleUrl(proxy: string, path: string, version: string, kind: "info" | "mod" | "zip"): string {
+  return `${proxy.replace(/\/+$/, "")}/${escapeModulePath(path)}/@v/${escapeModulePath(version)}.${kind}`;
 }

@@ -1,0 +1,70 @@
+import type { Sha256 } from "../digest.ts";
+import type { Host } from "../platform.ts";
+import type { Blob, Lock } from "../recipe/lock.ts";
+import { moduleUrl } from "./go-proxy.ts";
+
+/** One blob that a lock needs on this host, and the places where it may be had; none of them is trusted. */
+export type WantedBlob = {
+  readonly label: string;
+  readonly sha256: Sha256;
+  readonly sizeBytes: number;
+  readonly urls: readonly string[];
+};
+
+export const toolchainModule = "golang.org/toolchain";
+
+/** Pure: every blob once, the largest first, so that none is left over at the end. Git archives have no URL. */
+export function planFetch(lock: Lock, host: Host, proxies: readonly string[]): readonly WantedBlob[] {
+  const wanted = [...toolchains(lock, host, proxies), ...modules(lock, proxies), ...source(lock, proxies), ...files(lock)];
+  const bySha256 = new Map(wanted.map((blob) => [blob.sha256, blob]));
+  return [...bySha256.values()].toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+}
+
+/** Every digest that a lock names, for all hosts: what the garbage collection must keep. */
+export function blobsOf(lock: Lock): readonly Sha256[] {
+  return [
+    ...lock.go.toolchains.flatMap(({ zip, archive }) => (archive === undefined ? [zip] : [zip, archive])),
+    ...lock.modules.flatMap(({ goMod, zip }) => (zip === undefined ? [goMod] : [goMod, zip])),
+    ...(lock.source.kind === "git" ? [lock.source.archive] : []),
+    ...(lock.source.kind === "module" ? [lock.source.zip] : []),
+    ...lock.files,
+    ...lock.inputs,
+  ].map(({ sha256 }) => sha256);
+}
+
+function want(label: string, blob: Blob, urls: readonly string[]): WantedBlob {
+  return { label, sha256: blob.sha256, sizeBytes: blob.sizeBytes, urls };
+}
+
+function toolchains(lock: Lock, host: Host, proxies: readonly string[]): readonly WantedBlob[] {
+  return lock.go.toolchains
+    .filter((toolchain) => toolchain.host === host)
+    .map(({ version, zip }) =>
+      want(`Go ${version.replace(/^v0\.0\.1-go/, "")}`, zip, proxies.map((proxy) => moduleUrl(proxy, toolchainModule, version, "zip"))),
+    );
+}
+
+function modules(lock: Lock, proxies: readonly string[]): readonly WantedBlob[] {
+  return lock.modules.flatMap(({ path, version, goMod, zip }) => {
+    const urls = (kind: "mod" | "zip") => proxies.map((proxy) => moduleUrl(proxy, path, version, kind));
+    const mod = want(`${path}@${version} go.mod`, goMod, urls("mod"));
+    return zip === undefined ? [mod] : [mod, want(`${path}@${version}`, zip, urls("zip"))];
+  });
+}
+
+function source({ source }: Lock, proxies: readonly string[]): readonly WantedBlob[] {
+  switch (source.kind) {
+    case "module": {
+      const { path, version, zip } = source;
+      return [want(`${path}@${version}`, zip, proxies.map((proxy) => moduleUrl(proxy, path, version, "zip")))];
+    }
+    case "git":
+      return [want(`${source.url} ${source.tag}`, source.archive, [])];
+    case "path":
+      return [];
+  }
+}
+
+function files(lock: Lock): readonly WantedBlob[] {
+  return lock.files.map((file) => want(file.to, file, [file.url]));
+}

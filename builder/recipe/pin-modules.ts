@@ -1,0 +1,134 @@
+import { createReadStream } from "node:fs";
+import { readFile, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { TwinsealError } from "../errors.ts";
+import { goModH1 } from "../inputs/h1.ts";
+import { splitPlatform, type Platform } from "../platform.ts";
+import { runProcess } from "../process.ts";
+import { blobPath, putBlob } from "../store/store.ts";
+import type { PinDeps } from "./pin-deps.ts";
+import { assertZipH1 } from "./pin-toolchain.ts";
+import type { Blob, LockedModule } from "./lock.ts";
+import type { Recipe } from "./schema.ts";
+
+const MAX_MODULE_BYTES = 1024 ** 3;
+const PARALLEL_PROOFS = 24;
+
+/**
+ * The modules that a build of the recipe needs: the pinned go command loads the packages for every target into an empty
+ * module cache, and what it brought there is locked. Every one is proven in the checksum database by us.
+ */
+export async function lockModules(
+  recipe: Recipe,
+  place: { readonly goroot: string; readonly moduleDir: string; readonly workDir: string },
+  deps: PinDeps,
+): Promise<readonly LockedModule[]> {
+  const cache = join(place.workDir, "modules");
+  for (const target of recipe.targets) await loadPackages(recipe, target, place, cache, deps);
+  const files = await listDownloads(join(cache, "cache/download"));
+  const queue = files.values();
+  const locked: LockedModule[] = [];
+  const work = async () => {
+    for (const file of queue) locked.push(await lockModule(file, deps));
+  };
+  await Promise.all(Array.from({ length: PARALLEL_PROOFS }, work));
+  await runProcess([join(place.goroot, "bin/go"), "clean", "-modcache"], { cwd: place.workDir, env: goEnvironment(place, cache, deps), timeoutMs: 60_000 });
+  await rm(cache, { recursive: true, force: true });
+  return locked.toSorted((a, b) => compare(a.path, b.path) || compare(a.version, b.version));
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
+
+function goEnvironment(place: { readonly goroot: string; readonly workDir: string }, cache: string, deps: PinDeps): Record<string, string> {
+  return {
+    HOME: place.workDir,
+    PATH: `${place.goroot}/bin`,
+    GOROOT: place.goroot,
+    GOMODCACHE: cache,
+    GOCACHE: join(place.workDir, "gocache"),
+    GOPATH: join(place.workDir, "gopath"),
+    GOPROXY: deps.proxies.join(","),
+    GOSUMDB: "off", // every module is proven by our own code below
+    GOTOOLCHAIN: "local",
+    GOENV: "off",
+    GOFLAGS: "-mod=readonly",
+    CGO_ENABLED: "0",
+  };
+}
+
+async function loadPackages(
+  recipe: Recipe,
+  target: Platform,
+  place: { readonly goroot: string; readonly moduleDir: string; readonly workDir: string },
+  cache: string,
+  deps: PinDeps,
+): Promise<void> {
+  const { goos, goarch } = splitPlatform(target);
+  const build = { ...recipe.build, ...recipe.perTarget?.[target] };
+  const env = { ...build.env, ...goEnvironment(place, cache, deps), GOOS: goos, GOARCH: goarch, GOWORK: recipe.workspace === true ? "" : "off" };
+  const tags = (build.tags ?? []).join(",");
+  const commands = [
+    ["list", "-deps", ...(tags === "" ? [] : [`-tags=${tags}`]), build.package ?? build.file ?? "."],
+    // A step before the build may need any module of the build list.
+    ...((recipe.before ?? []).length === 0 ? [] : [["mod", "download"]]),
+  ];
+  for (const args of commands) {
+    deps.say(`go ${args[0] === "list" ? "list" : "mod download"} for ${target}`);
+    const result = await runProcess([join(place.goroot, "bin/go"), ...args], { cwd: place.moduleDir, env, timeoutMs: 1_800_000, ...(deps.signal === undefined ? {} : { signal: deps.signal }) });
+    if (result.code !== 0) {
+      const network = /dial tcp|i\/o timeout|connection refused|no such host|TLS handshake/.test(result.stderr);
+      throw new TwinsealError(network ? "world" : "verdict", network ? "NETWORK" : "PACKAGES_NOT_LOADED", `loading the packages for ${target}: ${result.stderr.trim()}`);
+    }
+  }
+}
+
+type Download = { readonly path: string; readonly version: string; readonly mod: string; readonly zip: string | undefined };
+
+/** Files of a module cache's download directory, by module and version. */
+async function listDownloads(root: string): Promise<readonly Download[]> {
+  const found: Download[] = [];
+  const visit = async (dir: string, below: readonly string[]): Promise<void> => {
+    const names = (await readdir(dir, { withFileTypes: true })).toSorted((a, b) => compare(a.name, b.name));
+    if (below.at(-1) === "@v") {
+      const files = new Set(names.map(({ name }) => name));
+      for (const name of files) {
+        if (!name.endsWith(".mod")) continue;
+        const version = name.slice(0, -4);
+        found.push({
+          path: unescape(below.slice(0, -1).join("/")),
+          version: unescape(version),
+          mod: join(dir, name),
+          zip: files.has(`${version}.zip`) ? join(dir, `${version}.zip`) : undefined,
+        });
+      }
+      return;
+    }
+    for (const entry of names) if (entry.isDirectory()) await visit(join(dir, entry.name), [...below, entry.name]);
+  };
+  await visit(root, []).catch((error: unknown) => {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error; // no module at all
+  });
+  return found;
+}
+
+function unescape(text: string): string {
+  return text.replace(/!([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+async function lockModule(file: Download, deps: PinDeps): Promise<LockedModule> {
+  const { path, version } = file;
+  const proven = await deps.database.lookup(path, version);
+  const bytes = await readFile(file.mod);
+  if (goModH1(bytes) !== proven.goModH1) {
+    throw new TwinsealError("alarm", "DIGEST_MISMATCH", `the go.mod of ${path} ${version} is not the one of the checksum database`);
+  }
+  const goMod = { ...(await put(file.mod, deps)), h1: proven.goModH1 };
+  if (file.zip === undefined) return { path, version, goMod };
+  const zip = await put(file.zip, deps);
+  await assertZipH1(blobPath(deps.store, zip.sha256), proven.h1, `${path} ${version}`);
+  return { path, version, goMod, zip: { ...zip, h1: proven.h1 } };
+}
+
+function put(path: string, deps: PinDeps): Promise<Blob> {
+  return putBlob(deps.store, createReadStream(path), undefined, { maxBytes: MAX_MODULE_BYTES });
+}

@@ -1,0 +1,65 @@
+import { z } from "zod";
+import { h1Of } from "../inputs/h1.ts";
+import { openZip } from "../inputs/zip.ts";
+import { sha256Of, sha256Schema } from "../digest.ts";
+import { fetchText } from "../http.ts";
+import { hosts, type Host } from "../platform.ts";
+import { blobPath } from "../store/store.ts";
+import { TwinsealError } from "../errors.ts";
+import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
+import type { LockedToolchain } from "./lock.ts";
+
+const TOOLCHAIN = "golang.org/toolchain";
+const MAX_ZIP_BYTES = 512 * 1024 ** 2;
+/** Go's own download page; the archive's digest is locked where it can be read. */
+const DOWNLOAD_PAGE = "https://go.dev/dl/?mode=json&include=all";
+
+const pageSchema = z.array(
+  z.object({ version: z.string(), files: z.array(z.object({ filename: z.string(), sha256: z.string(), size: z.int() })) }),
+);
+
+/** Locks the toolchain of each supported host, every one proven in the checksum database. */
+export async function lockToolchains(goVersion: string, deps: PinDeps): Promise<readonly LockedToolchain[]> {
+  const archives = await readDownloadPage(deps);
+  return Promise.all(hosts.map((host) => lockToolchain(goVersion, host, archives, deps)));
+}
+
+type Archives = z.infer<typeof pageSchema>;
+
+async function lockToolchain(goVersion: string, host: Host, archives: Archives, deps: PinDeps): Promise<LockedToolchain> {
+  const name = `go${goVersion}.${host.replace("/", "-")}`;
+  const version = `v0.0.1-${name}`;
+  const zip = await fetchUnknown(TOOLCHAIN, version, "zip", MAX_ZIP_BYTES, deps);
+  const { h1 } = await deps.database.lookup(TOOLCHAIN, version);
+  await assertZipH1(blobPath(deps.store, zip.sha256), h1, `Go ${goVersion} for ${host}`);
+  const archive = archives.find((release) => release.version === `go${goVersion}`)?.files.find(({ filename }) => filename === `${name}.tar.gz`);
+  return {
+    host,
+    version,
+    h1,
+    zip,
+    ...(archive === undefined ? {} : { archive: { sha256: sha256Schema.parse(archive.sha256), sizeBytes: archive.size } }),
+  };
+}
+
+/** Throws `alarm/DIGEST_MISMATCH` when a zip's files do not have the proven h1. */
+export async function assertZipH1(path: string, h1: string, what: string): Promise<void> {
+  await using zip = await openZip(path);
+  const digests = [];
+  for (const entry of zip.entries) digests.push({ name: entry.name, sha256: sha256Of(await zip.read(entry)) });
+  const found = h1Of(digests);
+  if (found === h1) return;
+  throw new TwinsealError("alarm", "DIGEST_MISMATCH", `${what} has ${found}, and the checksum database says ${h1}`, {
+    hint: "the module proxy served other bytes than the world knows; nothing was written",
+  });
+}
+
+async function readDownloadPage(deps: PinDeps): Promise<Archives> {
+  try {
+    const { status, text } = await fetchText(deps.http, DOWNLOAD_PAGE, 32 * 1024 ** 2);
+    return status === 200 ? pageSchema.parse(JSON.parse(text)) : [];
+  } catch {
+    deps.say("go's download page could not be read: the lock says nothing of the archives there");
+    return [];
+  }
+}

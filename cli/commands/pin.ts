@@ -1,0 +1,104 @@
+import { randomUUID } from "node:crypto";
+import { rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Command } from "commander";
+import { z } from "zod";
+import { canonicalJsonText } from "../../builder/canonical-json.ts";
+import { TwinsealError, systemCodeOf } from "../../builder/errors.ts";
+import { readHost } from "../../builder/host.ts";
+import { openChecksumDatabase } from "../../builder/inputs/checksum-database.ts";
+import { placeRecipe } from "../../builder/recipe/catalog.ts";
+import { loadLock } from "../../builder/recipe/load-lock.ts";
+import { loadRecipe } from "../../builder/recipe/load.ts";
+import type { Lock } from "../../builder/recipe/lock.ts";
+import { diffLocks, type LockChange } from "../../builder/recipe/pin-diff.ts";
+import { pinRecipe } from "../../builder/recipe/pin.ts";
+import { openWorkspace } from "../../builder/workspace.ts";
+import type { CliDeps } from "../deps.ts";
+
+const optionsSchema = z.strictObject({
+  from: z.string().min(1).optional(),
+  check: z.boolean().default(false),
+  diff: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+});
+
+export function pinCommand(deps: CliDeps): Command {
+  return new Command("pin")
+    .argument("<spec>", "name@version; in a project with twinseal.yaml also @version")
+    .option("--from <url>", "fetch a git source from this URL or path; its identity stays the recipe's")
+    .option("--check", "resolve again and fail when the lock is not what pin would write; writes nothing")
+    .option("--diff", "say in words what changes")
+    .option("--dry-run", "resolve and show, write nothing")
+    .action(async (spec: string, flags: unknown) => {
+      const options = await deps.parse(optionsSchema, flags);
+      const place = await placeRecipe(/^\d/.test(spec) ? `@${spec}` : spec, deps);
+      if (place.version === undefined) {
+        throw new TwinsealError("caller", "VERSION_MISSING", `${spec} names no version`, { hint: `write for example ${place.name}@1.0.0` });
+      }
+      const loaded = await loadRecipe(place.recipePath);
+      const lockPath = place.lockPathOf(place.version);
+      const old = await loadOld(lockPath);
+      const store = await deps.store();
+      const http = await deps.http();
+      const proxies = await deps.proxies();
+      const database = await openChecksumDatabase({
+        http,
+        bases: [...proxies.map((proxy) => `${proxy.replace(/\/$/, "")}/sumdb/sum.golang.org`), "https://sum.golang.org"],
+        stateDir: join(store.root, "log"),
+      });
+      await using workspace = await openWorkspace(store.root, process.pid, randomUUID());
+      const fresh = await pinRecipe(
+        { loaded, version: place.version, workDir: workspace.dir, ...(options.from === undefined ? {} : { from: options.from }) },
+        { store, http, proxies, database, host: readHost().platform, say: deps.say, signal: deps.signal },
+      );
+      const changes = old === undefined ? [] : diffLocks(old, fresh);
+      assertNoAlarm(changes, lockPath);
+      if (options.check) return finishCheck(old, changes, lockPath, deps);
+      const text = options.diff ? `${changes.map((change) => change.text).join("\n") || "nothing changes"}\n` : "";
+      const unchanged = old !== undefined && changes.length === 0;
+      if (!options.dryRun && !unchanged) await writeLock(lockPath, fresh);
+      const word = options.dryRun ? "would write" : unchanged ? "nothing changes in" : "wrote";
+      deps.finish({
+        exitCode: 0,
+        code: options.dryRun ? "resolved" : unchanged ? "unchanged" : "pinned",
+        document: { lockPath, name: fresh.name, version: fresh.version, changes: changes.map((change) => change.text), ...(options.dryRun ? { lock: fresh } : {}) },
+        text: `${text}${word} ${lockPath}: Go ${fresh.go.version}, ${fresh.modules.length} modules, all proven in ${fresh.checksumDatabase.name}\n`,
+      });
+    });
+}
+
+async function loadOld(lockPath: string): Promise<Lock | undefined> {
+  try {
+    return await loadLock(lockPath);
+  } catch (error) {
+    const cause = error instanceof TwinsealError ? error.cause : error;
+    if (systemCodeOf(cause) === "ENOENT" || (error instanceof TwinsealError && error.code === "LOCK_MISSING")) return undefined;
+    throw error;
+  }
+}
+
+/** The same version with other bytes is never written over what was locked. */
+function assertNoAlarm(changes: readonly LockChange[], lockPath: string): void {
+  const alarms = changes.filter((change) => change.alarm).map((change) => change.text);
+  if (alarms.length === 0) return;
+  throw new TwinsealError("alarm", "INPUT_CHANGED", `${lockPath} says otherwise: ${alarms.join("; ")}`, {
+    hint: "a published version must never change: find out who changed it before you remove the old lock",
+  });
+}
+
+function finishCheck(old: Lock | undefined, changes: readonly LockChange[], lockPath: string, deps: CliDeps): void {
+  const texts = old === undefined ? [`${lockPath} is missing`] : changes.map((change) => change.text);
+  deps.finish({
+    exitCode: texts.length === 0 ? 0 : 1,
+    code: texts.length === 0 ? "lock-fresh" : "lock-stale",
+    document: { lockPath, changes: texts },
+    text: texts.length === 0 ? `${lockPath} is what pin would write\n` : `${texts.join("\n")}\n${lockPath} is not what pin would write\n`,
+  });
+}
+
+async function writeLock(path: string, lock: Lock): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  await writeFile(temporary, canonicalJsonText(lock), { flush: true });
+  await rename(temporary, path);
+}
