@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { canonicalJsonText } from "../../../builder/canonical-json.ts";
 import { findRecipe, placeRecipe } from "../../../builder/recipe/catalog.ts";

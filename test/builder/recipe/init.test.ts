@@ -133,7 +133,7 @@ describe("init", () => {
     ["with a go.mod that names no module", { "go.mod": "go 1.25\n", "main.go": main }, "NOT_A_GO_PROJECT"],
     ["with a library only", { "go.mod": "module example.com/lib\n", "lib.go": "package lib\n" }, "NO_MAIN_PACKAGE"],
   ])("writes nothing %s", async (_name, files, code) => {
-    await project(files as Record<string, string>);
+    await project(files);
     await expect(init()).rejects.toMatchObject({ kind: "caller", code });
     expect(await readdir(dir)).not.toContain("twinseal.yaml");
   });

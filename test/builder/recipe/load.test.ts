@@ -1,7 +1,7 @@
 import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TwinsealError } from "../../../builder/errors.ts";
 import { loadRecipe, parseRecipe, readRecipe } from "../../../builder/recipe/load.ts";
