@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { h1Schema, sha256Schema } from "../digest.ts";
 import { hostSchema } from "../platform.ts";
-import { relativePathSchema, versionSchema } from "./schema.ts";
+import { relativePathSchema, versionSchema } from "./text-schema.ts";
 
 /**
  * The lock: the exact inputs of one version, written by `pin` only, as canonical JSON. It holds identities, digests

@@ -1,5 +1,5 @@
 import type { Problem } from "./problem.ts";
-import { sourceKinds } from "./schema.ts";
+import { sourceKinds } from "./source-schema.ts";
 import { nearestWord } from "./suggest.ts";
 import type { YamlText } from "./yaml-text.ts";
 

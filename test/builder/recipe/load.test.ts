@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TwinsealError } from "../../../builder/errors.ts";
 import { loadRecipe, parseRecipe, readRecipe } from "../../../builder/recipe/load.ts";
-import { ownedVariables } from "../../../builder/recipe/schema.ts";
+import { ownedVariables } from "../../../builder/recipe/build-schema.ts";
 import { sampleWith, sampleYaml } from "./sample.ts";
 
 /** The message of the error that a recipe gives. */
@@ -178,6 +178,11 @@ describe("a wrong recipe says where, what, and what to write instead", () => {
       "a target's keys for no target",
       `${sampleYaml}perTarget: {darwin/arm64: {tags: [a]}}\n`,
       "r.yaml:9:27: perTarget.darwin/arm64 is no target of this recipe; add it to `targets` or remove it",
+    ],
+    [
+      "a target's file beside the general package",
+      `${sampleYaml}perTarget: {linux/amd64: {file: a.go}}\n`,
+      "r.yaml:9:26: perTarget.linux/amd64 ends up with both `package` and `file`",
     ],
     [
       "a dimension that is none",
