@@ -1,0 +1,131 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { readActionGraph } from "./action-graph.ts";
+import { digestFile } from "./digest.ts";
+import { TwinsealError } from "./errors.ts";
+import { findDates, spellingsOf, type DateFinding } from "./explain/dates.ts";
+import { diffFiles, type ByteDifference } from "./explain/differences.ts";
+import { ACTION_GRAPH } from "./plan.ts";
+import type { Artifact, Run } from "./run.ts";
+import type { RunFolder } from "./run-folder.ts";
+
+declare const matched: unique symbol;
+/** Proof that two runs gave the same artifacts; `compareRuns` alone makes it. */
+export type MatchedArtifacts = { readonly [matched]: true; readonly artifacts: readonly Artifact[] };
+
+export type Difference =
+  | ({ readonly kind: "bytes"; readonly name: string } & ByteDifference)
+  | { readonly kind: "only-in-a" | "only-in-b"; readonly name: string }
+  | { readonly kind: "failed-in-a" | "failed-in-b"; readonly name: string; readonly message: string };
+
+export type Comparison =
+  | { readonly verdict: "match"; readonly artifacts: MatchedArtifacts }
+  | { readonly verdict: "mismatch"; readonly differences: readonly [Difference, ...Difference[]] }
+  | { readonly verdict: "suspect"; readonly findings: readonly [DateFinding, ...DateFinding[]]; readonly artifacts: readonly Artifact[] };
+
+export type CompareOptions = {
+  /** The recipe's reason why a date of the build day may stand in the artifact. */
+  readonly allowDate?: string | undefined;
+};
+
+const DAY_MS = 86_400_000;
+const ownFiles = new Set(["run.json", "build.log", ACTION_GRAPH]);
+
+/**
+ * Compares two runs by the bytes that lie in their folders; what run.json says of them is only held against the bytes.
+ * Throws for what is no comparison at all: the same run or side twice, other inputs, no artifact, a warm cache.
+ */
+export async function compareRuns(a: RunFolder, b: RunFolder, options: CompareOptions = {}): Promise<Comparison> {
+  assertComparable(a.run, b.run);
+  const failed = failedSide(a.run, b.run);
+  if (failed !== undefined) return { verdict: "mismatch", differences: [failed] };
+  await Promise.all([assertCold(a), assertCold(b)]);
+  const [left, right] = await Promise.all([digestArtifacts(a), digestArtifacts(b)]);
+  const differences = await findDifferences(a, b, left, right);
+  const [first, ...rest] = differences;
+  if (first !== undefined) return { verdict: "mismatch", differences: [first, ...rest] };
+  if (!timeVaried(a.run, b.run) && options.allowDate === undefined) {
+    const [finding, ...more] = await findRunDates(a, left, [a.run, b.run]);
+    if (finding !== undefined) return { verdict: "suspect", findings: [finding, ...more], artifacts: left };
+  }
+  // The one place where the proof is made.
+  return { verdict: "match", artifacts: { artifacts: left } as MatchedArtifacts };
+}
+
+function assertComparable(a: Run, b: Run): void {
+  const refuse = (code: string, message: string) => new TwinsealError("caller", code, message, { hint: "compare side a of one build with side b of it" });
+  if (a.id === b.id) throw refuse("SAME_RUN", "both folders are of the same run: equal bytes would prove nothing");
+  if (a.side === b.side) throw refuse("SAME_SIDE", `both runs are side ${a.side}: they were built in the same environment`);
+  for (const key of ["name", "version", "platform"] as const) {
+    if (a[key] !== b[key]) throw refuse("NOT_COMPARABLE", `the runs are of another ${key}: ${a[key]} and ${b[key]}`);
+  }
+  if (a.lock.sha256 !== b.lock.sha256) throw refuse("NOT_COMPARABLE", "the runs were built from different locks");
+  if (a.outcome === "failed" && b.outcome === "failed") throw new TwinsealError("verdict", "BUILD_FAILED", "the build failed in both runs");
+}
+
+function failedSide(a: Run, b: Run): Difference | undefined {
+  const message = (run: Run) => `step ${run.failure?.step ?? "?"}: ${run.failure?.message ?? "failed"}`;
+  if (a.outcome === "failed") return { kind: "failed-in-a", name: a.name, message: message(a) };
+  if (b.outcome === "failed") return { kind: "failed-in-b", name: b.name, message: message(b) };
+  return undefined;
+}
+
+/** A package counts as compiled when its action holds a compile command; fewer than all means that a cache was warm. */
+async function assertCold({ dir, run }: RunFolder): Promise<void> {
+  const graph = await readActionGraph(join(dir, ACTION_GRAPH));
+  if (graph.compiled === graph.total && run.packages.compiled === graph.compiled && run.packages.total === graph.total) return;
+  throw new TwinsealError("verdict", "WARM_CACHE", `run ${run.side} compiled ${graph.compiled} of ${graph.total} packages: a build over a warm cache proves nothing`, {
+    hint: "build again; both sides start with an empty cache",
+  });
+}
+
+async function digestArtifacts({ dir, run }: RunFolder): Promise<readonly Artifact[]> {
+  const names = (await readdir(dir)).filter((name) => !ownFiles.has(name));
+  const stated = new Map(run.artifacts.map((artifact) => [artifact.name, artifact]));
+  const extra = names.find((name) => !stated.has(name));
+  if (extra !== undefined) throw new TwinsealError("alarm", "RUN_CHANGED", `${join(dir, extra)} is not an artifact of this run`);
+  if (stated.size === 0) throw new TwinsealError("verdict", "NO_ARTIFACT", `run ${run.side} has no artifact: there is nothing to compare`);
+  const artifacts: Artifact[] = [];
+  for (const name of [...stated.keys()].toSorted()) {
+    const digest = await digestFile(join(dir, name));
+    if (digest.sha256 !== stated.get(name)?.sha256) {
+      throw new TwinsealError("alarm", "RUN_CHANGED", `${join(dir, name)} was changed after its run: sha256 ${digest.sha256} instead of ${stated.get(name)?.sha256 ?? "none"}`);
+    }
+    artifacts.push({ name, ...digest });
+  }
+  return artifacts;
+}
+
+async function findDifferences(a: RunFolder, b: RunFolder, left: readonly Artifact[], right: readonly Artifact[]): Promise<readonly Difference[]> {
+  const differences: Difference[] = [];
+  for (const artifact of left) {
+    const twin = right.find(({ name }) => name === artifact.name);
+    if (twin === undefined) differences.push({ kind: "only-in-a", name: artifact.name });
+    else if (twin.sha256 !== artifact.sha256) {
+      const bytes = await diffFiles(join(a.dir, artifact.name), join(b.dir, artifact.name));
+      if (bytes === undefined) throw new TwinsealError("alarm", "RUN_CHANGED", `${artifact.name} changed while it was compared`);
+      differences.push({ kind: "bytes", name: artifact.name, ...bytes });
+    }
+  }
+  for (const { name } of right) if (!left.some((artifact) => artifact.name === name)) differences.push({ kind: "only-in-b", name });
+  return differences;
+}
+
+/** Whether the probes saw days that are more than one apart. */
+export function timeVaried(a: Pick<Run, "observed">, b: Pick<Run, "observed">): boolean {
+  const [left, right] = [Date.parse(a.observed.time ?? ""), Date.parse(b.observed.time ?? "")];
+  return Number.isFinite(left) && Number.isFinite(right) && Math.abs(left - right) > DAY_MS;
+}
+
+async function findRunDates(folder: RunFolder, artifacts: readonly Artifact[], runs: readonly Run[]): Promise<readonly DateFinding[]> {
+  const windows = runs.flatMap((run) =>
+    [run.startedAt, run.observed.time].flatMap((time) => {
+      const startMs = Date.parse(time ?? "");
+      return Number.isFinite(startMs) ? [{ startMs, endMs: startMs + run.durationMs }] : [];
+    }),
+  );
+  const spellings = spellingsOf(windows);
+  const findings: DateFinding[] = [];
+  for (const { name } of artifacts) findings.push(...(await findDates(join(folder.dir, name), name, spellings)));
+  return findings;
+}
