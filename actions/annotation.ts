@@ -22,7 +22,12 @@ export function annotationOf(outcome: Outcome, cwd: string): Annotation | undefi
   if (place === undefined) return { message, properties: { title } };
   return {
     message,
-    properties: { title, file: relativeTo(cwd, place["file"] ?? ""), startLine: Number(place["line"]), startColumn: Number(place["column"]) },
+    properties: {
+      title,
+      file: relativeTo(cwd, place["file"] ?? ""),
+      startLine: Number(place["line"]),
+      startColumn: Number(place["column"]),
+    },
   };
 }
 

@@ -66,7 +66,11 @@ function takesMany(option: Option): boolean {
 function readSwitch(name: string, value: string): boolean {
   if (/^(true|True|TRUE)$/.test(value)) return true;
   if (/^(false|False|FALSE)$/.test(value)) return false;
-  throw new TwinsealError("caller", "INPUT_INVALID", `input ${name}: ${JSON.stringify(value)} is neither true nor false`);
+  throw new TwinsealError(
+    "caller",
+    "INPUT_INVALID",
+    `input ${name}: ${JSON.stringify(value)} is neither true nor false`,
+  );
 }
 
 function wordsOf(value: string): readonly string[] {

@@ -8,7 +8,9 @@ export type Outputs = Readonly<Record<(typeof outputNames)[number], string>>;
 export function outputsOf(outcome: Outcome): Outputs {
   const report = reportOf(outcome);
   // Only what matched has a digest that anyone may build on.
-  const matched = (report?.targets ?? []).filter((target) => target.verdict === "match").flatMap((target) => target.artifacts);
+  const matched = (report?.targets ?? [])
+    .filter((target) => target.verdict === "match")
+    .flatMap((target) => target.artifacts);
   return {
     code: outcome.code,
     verdict: report?.verdict ?? "",

@@ -12,7 +12,13 @@ const reportViewSchema = z.looseObject({
       verdict: z.string(),
       artifacts: z.array(z.looseObject({ name: z.string(), sha256: z.string(), sizeBytes: z.number() })),
       dimensions: z.array(
-        z.looseObject({ id: z.string(), a: z.unknown(), b: z.unknown(), varied: z.boolean(), reason: z.string().optional() }),
+        z.looseObject({
+          id: z.string(),
+          a: z.unknown(),
+          b: z.unknown(),
+          varied: z.boolean(),
+          reason: z.string().optional(),
+        }),
       ),
     }),
   ),

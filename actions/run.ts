@@ -22,7 +22,10 @@ export async function runAction(world: ActionWorld): Promise<Outcome> {
   try {
     return await runCommand(world);
   } catch (error) {
-    const fault = error instanceof CommanderError ? new TwinsealError("caller", "USAGE", error.message.replace(/^error: /, "")) : error;
+    const fault =
+      error instanceof CommanderError
+        ? new TwinsealError("caller", "USAGE", error.message.replace(/^error: /, ""))
+        : error;
     const { code, ...document } = tellError(fault);
     return { exitCode: exitCodeOf(fault), code, document };
   }
@@ -40,7 +43,12 @@ async function runCommand(world: ActionWorld): Promise<Outcome> {
     },
   };
   const program = await createProgram(words, deps);
-  const command = words.reduce((parent, word) => parent.commands.find((child) => child.name() === word) ?? parent, program);
+  const command = words.reduce(
+    (parent, word) => parent.commands.find((child) => child.name() === word) ?? parent,
+    program,
+  );
   await program.parseAsync([...words, ...inputsToArgv(command, world.read)], { from: "user" });
-  return outcome ?? { exitCode: 3, code: "UNEXPECTED", document: { message: `${words.join(" ")} ended without a result` } };
+  return (
+    outcome ?? { exitCode: 3, code: "UNEXPECTED", document: { message: `${words.join(" ")} ended without a result` } }
+  );
 }

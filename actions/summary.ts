@@ -31,13 +31,19 @@ function targetRows(target: ReportView["targets"][number]): readonly (readonly s
 
 function renderDimensions(target: ReportView["targets"][number]): string {
   const varied = target.dimensions.filter((dimension) => dimension.varied).length;
-  const rows = target.dimensions.map(({ id, a, b, varied: differs, reason }) => [id, text(a), text(b), differs ? "varied" : (reason ?? "not varied")]);
+  const rows = target.dimensions.map(({ id, a, b, varied: differs, reason }) => [
+    id,
+    text(a),
+    text(b),
+    differs ? "varied" : (reason ?? "not varied"),
+  ]);
   const title = escape(`${target.platform}: ${varied} of ${target.dimensions.length} dimensions varied`);
   return `<details><summary>${title}</summary>\n\n${table(["dimension", "A", "B", ""], rows)}\n\n</details>`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const row = (cells: readonly string[], tag: string) => `<tr>${cells.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
+  const row = (cells: readonly string[], tag: string) =>
+    `<tr>${cells.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
   return `<table>${row(head, "th")}${rows.map((cells) => row(cells, "td")).join("")}</table>`;
 }
 
@@ -50,6 +56,12 @@ function preformatted(value: string): string {
 }
 
 function escape(value: string): string {
-  const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  const entities: Readonly<Record<string, string>> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
   return value.replace(/[&<>"']/g, (character) => entities[character] ?? "");
 }

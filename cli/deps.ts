@@ -94,7 +94,8 @@ export function createDeps(world: CliWorld): CliDeps {
     finish: (outcome) => {
       world.setExitCode(outcome.exitCode);
       if (json) stdout.write(renderDocument(outcome));
-      else if (outcome.text !== undefined) stderr.write(outcome.text.endsWith("\n") ? outcome.text : `${outcome.text}\n`);
+      else if (outcome.text !== undefined)
+        stderr.write(outcome.text.endsWith("\n") ? outcome.text : `${outcome.text}\n`);
     },
     parse: async (schema, options) => {
       const parsed = schema.safeParse(options);

@@ -8,19 +8,34 @@ import type { Finding } from "./examine.ts";
 export async function examineClockShift(arch: string, storeRoot: string): Promise<Finding> {
   const base = { id: "clock-shift", what: "clock shift" };
   if (arch !== "x64") {
-    return { ...base, state: "limited", reason: `not made for ${arch} yet: dimension time is not varied, a date in an artifact makes it suspect` };
+    return {
+      ...base,
+      state: "limited",
+      reason: `not made for ${arch} yet: dimension time is not varied, a date in an artifact makes it suspect`,
+    };
   }
   const scope = await readPtraceScope();
   if (scope === 3 || (scope === 2 && process.getuid?.() !== 0)) {
-    return { ...base, state: "limited", reason: `kernel.yama.ptrace_scope is ${scope}: no process may be traced`, fix: "sudo sysctl -w kernel.yama.ptrace_scope=1" };
+    return {
+      ...base,
+      state: "limited",
+      reason: `kernel.yama.ptrace_scope is ${scope}: no process may be traced`,
+      fix: "sudo sysctl -w kernel.yama.ptrace_scope=1",
+    };
   }
   const program = await helperProgram(storeRoot);
   if (program === undefined) {
     return { ...base, state: "yes", reason: "ptrace is not forbidden by a setting; the first build tries it for real" };
   }
   const result = await attempt([program, "clock-preflight"]);
-  if (result?.code === 0) return { ...base, state: "yes", reason: "ptrace works; tried with the sandbox's own program" };
-  return { ...base, state: "limited", reason: `refused: ${result?.stderr.trim() ?? "the helper program did not start"}`, fix: "in docker: --security-opt seccomp=unconfined" };
+  if (result?.code === 0)
+    return { ...base, state: "yes", reason: "ptrace works; tried with the sandbox's own program" };
+  return {
+    ...base,
+    state: "limited",
+    reason: `refused: ${result?.stderr.trim() ?? "the helper program did not start"}`,
+    fix: "in docker: --security-opt seccomp=unconfined",
+  };
 }
 
 /** Whether boot and monotonic clock can differ. */
@@ -29,7 +44,12 @@ export async function examineTimeNamespace(): Promise<Finding> {
   const result = await attempt(["unshare", "--user", "--map-root-user", "--time", "--fork", "true"]);
   if (result?.code === 0) return { ...base, state: "yes", reason: "boot and monotonic clock can be shifted" };
   const said = result?.stderr.trim() ?? "unshare did not start";
-  return { ...base, state: "limited", reason: `dimension uptime is not varied: ${said}`, fix: "kernel 5.6 or newer with CONFIG_TIME_NS, and user namespaces" };
+  return {
+    ...base,
+    state: "limited",
+    reason: `dimension uptime is not varied: ${said}`,
+    fix: "kernel 5.6 or newer with CONFIG_TIME_NS, and user namespaces",
+  };
 }
 
 async function readPtraceScope(): Promise<number | undefined> {

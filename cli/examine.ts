@@ -89,7 +89,12 @@ function examineMemory(): Finding {
   const reason = `${gigabytes.toFixed(1)} GB available`;
   return gigabytes >= 2
     ? { ...base, state: "yes", reason }
-    : { ...base, state: "limited", reason, fix: "free some; large programs need 2 GB for each side, --sequential halves it" };
+    : {
+        ...base,
+        state: "limited",
+        reason,
+        fix: "free some; large programs need 2 GB for each side, --sequential halves it",
+      };
 }
 
 async function examineStore(root: string): Promise<Finding> {
@@ -102,7 +107,12 @@ async function examineStore(root: string): Promise<Finding> {
       ? { ...base, state: "yes", reason }
       : { ...base, state: "limited", reason, fix: "free some disk, or set TWINSEAL_CACHE to another place" };
   } catch (error) {
-    return { ...base, state: "no", reason: `${root}: ${messageOf(error)}`, fix: "set TWINSEAL_CACHE to a place you can write to" };
+    return {
+      ...base,
+      state: "no",
+      reason: `${root}: ${messageOf(error)}`,
+      fix: "set TWINSEAL_CACHE to a place you can write to",
+    };
   }
 }
 
@@ -135,11 +145,17 @@ async function examineGit(): Promise<Finding> {
   const base = { id: "git", what: "git" };
   try {
     const result = await runProcess(["git", "--version"], { env: { PATH: toolPath }, timeoutMs: 10_000 });
-    if (result.code === 0) return { ...base, state: "yes", reason: firstLine(result.stdout).replace(/^git version /, "") };
+    if (result.code === 0)
+      return { ...base, state: "yes", reason: firstLine(result.stdout).replace(/^git version /, "") };
   } catch {
     // said below
   }
-  return { ...base, state: "limited", reason: "not found; recipes with a git source need it", fix: "apt-get install git" };
+  return {
+    ...base,
+    state: "limited",
+    reason: "not found; recipes with a git source need it",
+    fix: "apt-get install git",
+  };
 }
 
 function firstLine(text: string): string {

@@ -54,7 +54,9 @@ export async function main(argv: readonly string[], options: MainOptions): Promi
 /** The program with the one command that was asked for; all others are names and summaries for help and suggestions. */
 export async function createProgram(argv: readonly string[], deps: CliDeps): Promise<Command> {
   const program = new Command("twinseal")
-    .description("Pins every input of a Go build, builds it twice in two different hermetic sandboxes and compares the bytes.")
+    .description(
+      "Pins every input of a Go build, builds it twice in two different hermetic sandboxes and compares the bytes.",
+    )
     .exitOverride()
     .configureOutput({ writeErr: (text) => deps.say(text.trimEnd()), outputError: () => {} })
     .helpCommand(false)
@@ -63,7 +65,9 @@ export async function createProgram(argv: readonly string[], deps: CliDeps): Pro
     .addHelpText("after", `\n${exitCodeHelp}`);
   const asked = argv.find((argument) => !argument.startsWith("-"));
   for (const entry of commandTable) {
-    program.addCommand(entry.name === asked ? await loadCommand(entry, deps, program) : new Command(entry.name).summary(entry.summary));
+    program.addCommand(
+      entry.name === asked ? await loadCommand(entry, deps, program) : new Command(entry.name).summary(entry.summary),
+    );
   }
   return program;
 }
@@ -92,21 +96,27 @@ function ignoreClosedPipe(error: Error): void {
 function takeJson(argv: readonly string[]): { json: boolean; rest: readonly string[] } {
   const end = argv.indexOf("--");
   const own = end < 0 ? argv : argv.slice(0, end);
-  return { json: own.includes("--json"), rest: [...own.filter((argument) => argument !== "--json"), ...argv.slice(own.length)] };
+  return {
+    json: own.includes("--json"),
+    rest: [...own.filter((argument) => argument !== "--json"), ...argv.slice(own.length)],
+  };
 }
 
 /** commander's `error: unknown option '--ouT'\n(Did you mean --out?)` in our voice. */
 function usageError(error: CommanderError): TwinsealError {
   const [first = "", ...more] = error.message.split("\n");
   const suggestion = /^\((.*)\)$/.exec(more.join(" ").trim())?.[1];
-  const hint = suggestion === undefined ? "see twinseal --help" : suggestion.charAt(0).toLowerCase() + suggestion.slice(1);
+  const hint =
+    suggestion === undefined ? "see twinseal --help" : suggestion.charAt(0).toLowerCase() + suggestion.slice(1);
   const message = error.code === "commander.help" ? "no command given" : first.replace(/^error: /, "");
   return new TwinsealError("caller", "USAGE", message, { hint });
 }
 
 function versionOf(packageRoot: string): string {
   const manifest: unknown = JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "unknown";
+  return typeof manifest === "object" && manifest !== null && "version" in manifest
+    ? String(manifest.version)
+    : "unknown";
 }
 
 /** A second Ctrl-C within this time is the same one, come by two ways: the terminal and bin.js. */

@@ -11,7 +11,8 @@ export type LaneView = {
 
 /** `linux/amd64 A  compiling 120/351 packages  0:14, about 0:27 left`. */
 export function laneLine(target: string, side: "a" | "b", view: LaneView): string {
-  const count = view.total > 0 ? ` ${String(view.compiled).padStart(String(view.total).length)}/${view.total} packages` : "";
+  const count =
+    view.total > 0 ? ` ${String(view.compiled).padStart(String(view.total).length)}/${view.total} packages` : "";
   const left = view.etaMs === undefined ? "" : `, about ${clock(view.etaMs)} left`;
   return `${target} ${side.toUpperCase()}  ${view.phase.padEnd(16)}${count}  ${clock(view.elapsedMs)}${left}`;
 }

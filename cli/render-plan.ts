@@ -13,7 +13,9 @@ export function renderPlannedTarget(target: PlannedTarget): string {
       ...plan.steps.flatMap((step) => [
         `    ${step.id}: cd ${step.dir}`,
         `      ${step.argv.map(quoteArgument).join(" ")}`,
-        ...(step.id === "build" ? Object.entries(step.env).map(([name, value]) => `      ${name}=${quoteArgument(value)}`) : []),
+        ...(step.id === "build"
+          ? Object.entries(step.env).map(([name, value]) => `      ${name}=${quoteArgument(value)}`)
+          : []),
       ]),
     ]),
     "",

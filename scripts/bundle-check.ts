@@ -8,7 +8,18 @@ import { digestTree, diffTrees } from "./tree-digests.ts";
  * Our own medicine: dist/ is bundled twice, in two folders with names of different length, and both must equal the
  * committed bytes. Exit status 0 when they do, 1 with the files that differ.
  */
-const sources = ["actions", "attest", "builder", "cli", "mirror", "release", "manifests", "package.json", "rolldown.config.ts", "tsconfig.json"];
+const sources = [
+  "actions",
+  "attest",
+  "builder",
+  "cli",
+  "mirror",
+  "release",
+  "manifests",
+  "package.json",
+  "rolldown.config.ts",
+  "tsconfig.json",
+];
 
 async function bundleIn(dir: string): Promise<ReadonlyMap<string, string>> {
   for (const name of sources) {

@@ -2,7 +2,8 @@ export type Check = { readonly name: string; readonly argv: readonly [string, ..
 
 /** From quick to slow; `TWINSEAL_TEST_JSON` names a file for vitest's counts. */
 const testJson = process.env["TWINSEAL_TEST_JSON"];
-const reporters = testJson === undefined ? [] : ["--reporter=default", "--reporter=json", `--outputFile.json=${testJson}`];
+const reporters =
+  testJson === undefined ? [] : ["--reporter=default", "--reporter=json", `--outputFile.json=${testJson}`];
 
 export const checks: readonly Check[] = [
   { name: "format", argv: ["oxfmt", "--check"] },

@@ -12,12 +12,20 @@ export type Door = { readonly name: string; readonly summary: string; readonly c
 /** Loads every command; nothing of the world is touched, since no action runs. */
 export async function loadDoors(deps: CliDeps): Promise<readonly Door[]> {
   const doors = await Promise.all(
-    commandTable.map(async (entry) => ({ name: entry.name, summary: entry.summary, command: (await entry.load())(deps) })),
+    commandTable.map(async (entry) => ({
+      name: entry.name,
+      summary: entry.summary,
+      command: (await entry.load())(deps),
+    })),
   );
   return doors.flatMap((door) =>
     door.command.commands.length === 0
       ? [door]
-      : door.command.commands.map((child) => ({ name: `${door.name} ${child.name()}`, summary: child.description(), command: child })),
+      : door.command.commands.map((child) => ({
+          name: `${door.name} ${child.name()}`,
+          summary: child.description(),
+          command: child,
+        })),
   );
 }
 
@@ -28,7 +36,10 @@ export function doorInputs(doors: readonly Door[]): readonly DoorInput[] {
     const door = doors.find((one) => one.name === name);
     if (door === undefined) throw new Error(`the Action offers ${name}, and the CLI has no such command`);
     const own = [
-      ...door.command.registeredArguments.map((argument) => ({ name: argumentInput(argument.name()), about: argument.description })),
+      ...door.command.registeredArguments.map((argument) => ({
+        name: argumentInput(argument.name()),
+        about: argument.description,
+      })),
       ...door.command.options.map((option) => ({ name: inputName(option), about: option.description })),
     ];
     for (const { name: input, about } of own) {
@@ -48,10 +59,16 @@ export function renderFlagTable(doors: readonly Door[]): string {
       input: argumentInput(argument.name()),
       about: argument.description,
     })),
-    ...door.command.options.map((option) => ({ door, flag: option.flags, input: inputName(option), about: option.description })),
+    ...door.command.options.map((option) => ({
+      door,
+      flag: option.flags,
+      input: inputName(option),
+      about: option.description,
+    })),
   ]);
   const lines = rows.map(
-    ({ door, flag, input, about }) => `| \`${door.name}\` | \`${cell(flag)}\` | ${isActionCommand(door.name) ? `\`${input}\`` : "–"} | ${cell(about)} |`,
+    ({ door, flag, input, about }) =>
+      `| \`${door.name}\` | \`${cell(flag)}\` | ${isActionCommand(door.name) ? `\`${input}\`` : "–"} | ${cell(about)} |`,
   );
   return ["| command | flag | Action's input | meaning |", "|---|---|---|---|", ...lines].join("\n");
 }
@@ -76,7 +93,12 @@ export function renderInputs(doors: readonly Door[]): string {
 }
 
 /** Puts text between `<begin> name` and `<end> name` lines; throws when the markers are missing. */
-export function replaceSection(document: string, name: string, text: string, comment: readonly [string, string]): string {
+export function replaceSection(
+  document: string,
+  name: string,
+  text: string,
+  comment: readonly [string, string],
+): string {
   const [open, close] = comment;
   const begin = `${open}generated: ${name}${close}\n`;
   const end = `${open}end: ${name}${close}`;

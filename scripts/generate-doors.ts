@@ -29,7 +29,12 @@ const files: readonly { readonly path: string; readonly render: (text: string) =
   {
     path: "README.md",
     render: (text) =>
-      replaceSection(replaceSection(text, "commands", renderCommandTable(), markdown), "flags", renderFlagTable(doors), markdown),
+      replaceSection(
+        replaceSection(text, "commands", renderCommandTable(), markdown),
+        "flags",
+        renderFlagTable(doors),
+        markdown,
+      ),
   },
   { path: "action.yml", render: (text) => replaceSection(text, "inputs", renderInputs(doors), yaml) },
 ];

@@ -12,7 +12,12 @@ export async function digestTree(dir: string): Promise<ReadonlyMap<string, strin
   for (const entry of entries) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    digests.set(relative(dir, path), createHash("sha256").update(await readFile(path)).digest("hex"));
+    digests.set(
+      relative(dir, path),
+      createHash("sha256")
+        .update(await readFile(path))
+        .digest("hex"),
+    );
   }
   return digests;
 }

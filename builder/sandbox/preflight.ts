@@ -6,7 +6,18 @@ import { judgeUserNamespaces, type KernelSettings, type PreflightResult, type Re
 /** Where util-linux and sudo are looked for; the caller's PATH has no say. */
 export const toolPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-const namespaces = ["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--fork", "--mount-proc", "--", "true"] as const;
+const namespaces = [
+  "--mount",
+  "--pid",
+  "--net",
+  "--uts",
+  "--ipc",
+  "--cgroup",
+  "--fork",
+  "--mount-proc",
+  "--",
+  "true",
+] as const;
 const userArgv = ["unshare", "--user", "--map-root-user", ...namespaces] as const;
 const sudoArgv = ["sudo", "-n", "--", "setpriv", "--pdeathsig", "KILL", "--", "unshare", ...namespaces] as const;
 
@@ -26,9 +37,14 @@ export async function findNamespacesAccess(deps: { readonly uid: number; readonl
   const refusal = await tryUserNamespaces();
   if (refusal === undefined) return { access: { through: "user", uid, gid }, tools };
   if ((await trySudo()).code === 0) return { access: { through: "sudo", uid, gid }, tools };
-  throw new TwinsealError("world", "NAMESPACES_REFUSED", `this machine refuses what the sandbox needs: ${refusal.reason}`, {
-    hint: refusal.fix,
-  });
+  throw new TwinsealError(
+    "world",
+    "NAMESPACES_REFUSED",
+    `this machine refuses what the sandbox needs: ${refusal.reason}`,
+    {
+      hint: refusal.fix,
+    },
+  );
 }
 
 /** Enters the driver's namespaces as the user we are; undefined when that works. */
@@ -48,9 +64,14 @@ export async function findTools(): Promise<Readonly<Record<string, string>>> {
   const versions = await Promise.all(names.map(async (name) => [name, await toolVersion(name)] as const));
   const missing = versions.filter(([, version]) => version === undefined).map(([name]) => name);
   if (missing.length > 0) {
-    throw new TwinsealError("world", "TOOL_MISSING", `${missing.join(" and ")} of util-linux not found in ${toolPath}`, {
-      hint: "install util-linux, for example apt-get install util-linux",
-    });
+    throw new TwinsealError(
+      "world",
+      "TOOL_MISSING",
+      `${missing.join(" and ")} of util-linux not found in ${toolPath}`,
+      {
+        hint: "install util-linux, for example apt-get install util-linux",
+      },
+    );
   }
   return Object.fromEntries(versions.map(([name, version]) => [name, version ?? ""]));
 }
@@ -71,9 +92,17 @@ async function attempt(argv: readonly [string, ...string[]]): Promise<PreflightR
 
 export async function readKernelSettings(): Promise<KernelSettings> {
   const [apparmor, max, clone] = await Promise.all(
-    ["kernel/apparmor_restrict_unprivileged_userns", "user/max_user_namespaces", "kernel/unprivileged_userns_clone"].map(readSetting),
+    [
+      "kernel/apparmor_restrict_unprivileged_userns",
+      "user/max_user_namespaces",
+      "kernel/unprivileged_userns_clone",
+    ].map(readSetting),
   );
-  return { apparmorRestricts: apparmor === "1", maxUserNamespaces: max === undefined ? undefined : Number(max), cloneForbidden: clone === "0" };
+  return {
+    apparmorRestricts: apparmor === "1",
+    maxUserNamespaces: max === undefined ? undefined : Number(max),
+    cloneForbidden: clone === "0",
+  };
 }
 
 async function readSetting(name: string): Promise<string | undefined> {

@@ -27,7 +27,9 @@ async function describeCommands(deps: CliDeps) {
         name: entry.name,
         summary: entry.summary,
         words: command.commands.map((child) => child.name()),
-        flags: [command, ...command.commands].flatMap((one) => one.options.map((option) => option.long ?? option.flags)),
+        flags: [command, ...command.commands].flatMap((one) =>
+          one.options.map((option) => option.long ?? option.flags),
+        ),
       };
     }),
   );

@@ -7,7 +7,9 @@ export const doctorOptionsSchema = z.strictObject({});
 
 export function doctorCommand(deps: CliDeps): Command {
   return new Command("doctor")
-    .description("Says what this machine can do for a build, with the reason and the fix for what it cannot. Exit code 3 when it cannot build.")
+    .description(
+      "Says what this machine can do for a build, with the reason and the fix for what it cannot. Exit code 3 when it cannot build.",
+    )
     .action(async (flags: unknown) => {
       await deps.parse(doctorOptionsSchema, flags);
       const findings = await examine(deps);

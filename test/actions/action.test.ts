@@ -10,11 +10,7 @@ import { packageRoot } from "../cli/program.ts";
 
 const reader = (inputs: Readonly<Record<string, string>>) => (name: string) => inputs[name] ?? "";
 const command = () =>
-  new Command("build")
-    .argument("[spec]")
-    .option("--target <platform>")
-    .option("--all-targets")
-    .option("--out <dir>");
+  new Command("build").argument("[spec]").option("--target <platform>").option("--all-targets").option("--out <dir>");
 
 const matched: Outcome = {
   exitCode: 0,
@@ -44,8 +40,19 @@ const matched: Outcome = {
 
 describe("inputs", () => {
   test("become the command line that a person would write", () => {
-    const read = reader({ recipe: "app@1.2.3", target: "linux/amd64\nlinux/arm64", "all-targets": "false", out: "made here" });
-    expect(inputsToArgv(command(), read)).toEqual(["--target=linux/amd64", "--target=linux/arm64", "--out=made here", "--", "app@1.2.3"]);
+    const read = reader({
+      recipe: "app@1.2.3",
+      target: "linux/amd64\nlinux/arm64",
+      "all-targets": "false",
+      out: "made here",
+    });
+    expect(inputsToArgv(command(), read)).toEqual([
+      "--target=linux/amd64",
+      "--target=linux/arm64",
+      "--out=made here",
+      "--",
+      "app@1.2.3",
+    ]);
   });
 
   test("that look like flags stay values", () => {
@@ -64,13 +71,21 @@ describe("inputs", () => {
 
 describe("what the runner is told", () => {
   test("outputs hold verdict, paths and the digest of what matched", () => {
-    expect(outputsOf(matched)).toMatchObject({ verdict: "match", report: "/w/report.json", folder: "/w", sha256: "a".repeat(64) });
+    expect(outputsOf(matched)).toMatchObject({
+      verdict: "match",
+      report: "/w/report.json",
+      folder: "/w",
+      sha256: "a".repeat(64),
+    });
   });
 
   test("a mismatch has no digest that anyone could build on", () => {
     const report = structuredClone(matched.document?.["report"]) as { targets: { verdict: string }[] };
     for (const target of report.targets) target.verdict = "mismatch";
-    expect(outputsOf({ exitCode: 1, code: "mismatch", document: { report } })).toMatchObject({ sha256: "", artifacts: "[]" });
+    expect(outputsOf({ exitCode: 1, code: "mismatch", document: { report } })).toMatchObject({
+      sha256: "",
+      artifacts: "[]",
+    });
   });
 
   test("the summary starts with the verdict, counts the dimensions and escapes what it shows", () => {

@@ -11,7 +11,10 @@ import { createDeps } from "../../cli/deps.ts";
 import { doorInputs, loadDoors, renderCommandTable, renderFlagTable, type Door } from "../../scripts/doors.ts";
 import { packageRoot } from "../cli/program.ts";
 
-const actionSchema = z.looseObject({ inputs: z.record(z.string(), z.unknown()), outputs: z.record(z.string(), z.unknown()) });
+const actionSchema = z.looseObject({
+  inputs: z.record(z.string(), z.unknown()),
+  outputs: z.record(z.string(), z.unknown()),
+});
 const readme = readFileSync(join(packageRoot, "README.md"), "utf8");
 const action = actionSchema.parse(parse(readFileSync(join(packageRoot, "action.yml"), "utf8")));
 
@@ -19,7 +22,16 @@ let doors: readonly Door[] = [];
 beforeAll(async () => {
   const silent = { write: () => {} };
   const signal = new AbortController().signal;
-  const world = { env: {}, cwd: packageRoot, packageRoot, toolVersion: "0", json: false, signal, stdout: silent, stderr: silent };
+  const world = {
+    env: {},
+    cwd: packageRoot,
+    packageRoot,
+    toolVersion: "0",
+    json: false,
+    signal,
+    stdout: silent,
+    stderr: silent,
+  };
   doors = await loadDoors(createDeps({ ...world, setExitCode: () => {} }));
 });
 
@@ -38,7 +50,10 @@ test("action.yml has exactly the outputs that are set", () => {
 
 test("the build command's flags are exactly the keys of its schema", () => {
   const build = doors.find((door) => door.name === "build");
-  const flags = [...(build?.command.registeredArguments ?? []).map((one) => one.name()), ...(build?.command.options ?? []).map((one) => one.attributeName())];
+  const flags = [
+    ...(build?.command.registeredArguments ?? []).map((one) => one.name()),
+    ...(build?.command.options ?? []).map((one) => one.attributeName()),
+  ];
   expect(flags.toSorted()).toEqual(Object.keys(buildOptionsSchema.shape).toSorted());
 });
 

@@ -58,7 +58,11 @@ describe("bin.js", () => {
     }`;
     const bin = packageAt(scratch, { path: "cli/main.ts", text: main });
     mkdirSync(join(scratch, "node_modules"));
-    cpSync(join(packageRoot, "node_modules", `node-linux-${process.arch}`), join(scratch, "node_modules", `node-linux-${process.arch}`), { recursive: true });
+    cpSync(
+      join(packageRoot, "node_modules", `node-linux-${process.arch}`),
+      join(scratch, "node_modules", `node-linux-${process.arch}`),
+      { recursive: true },
+    );
     const child = spawn(node, [bin, "wait"], { stdio: ["ignore", "pipe", "inherit"] });
     const code = await new Promise((resolve) => {
       child.stdout.once("data", () => child.kill("SIGTERM"));

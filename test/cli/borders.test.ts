@@ -11,13 +11,17 @@ async function lint(path: string, text: string): Promise<{ code: number | null; 
   try {
     mkdirSync(join(dir, dirname(path)), { recursive: true });
     writeFileSync(join(dir, path), text);
-    for (const name of [".oxlintrc.json", "tsconfig.json"]) writeFileSync(join(dir, name), readFileSync(join(packageRoot, name)));
+    for (const name of [".oxlintrc.json", "tsconfig.json"])
+      writeFileSync(join(dir, name), readFileSync(join(packageRoot, name)));
     symlinkSync(join(packageRoot, "node_modules"), join(dir, "node_modules"));
-    const result = await runProcess([join(packageRoot, "node_modules/.bin/oxlint"), "--type-aware", "--deny-warnings", path], {
-      cwd: dir,
-      env: { PATH: process.env["PATH"] ?? "" },
-      timeoutMs: 60_000,
-    });
+    const result = await runProcess(
+      [join(packageRoot, "node_modules/.bin/oxlint"), "--type-aware", "--deny-warnings", path],
+      {
+        cwd: dir,
+        env: { PATH: process.env["PATH"] ?? "" },
+        timeoutMs: 60_000,
+      },
+    );
     return { code: result.code, said: result.stdout + result.stderr };
   } finally {
     rmSync(dir, { recursive: true, force: true });
@@ -64,7 +68,11 @@ test.for([
   ["a default export", "export default 1;\n", "no-default-export"],
   ["any", "export const x: any = 1;\n", "no-explicit-any"],
   ["a non-null assertion", "export const x = (y: string | undefined) => y!.length;\n", "no-non-null-assertion"],
-  ["a floating promise", "export function f(p: Promise<void>): void {\n  p.then(() => 1);\n}\n", "no-floating-promises"],
+  [
+    "a floating promise",
+    "export function f(p: Promise<void>): void {\n  p.then(() => 1);\n}\n",
+    "no-floating-promises",
+  ],
   ["a look at the environment", 'export const home = process.env["HOME"];\n', "no-process-env"],
   ["fetch", 'export const page = (): Promise<Response> => fetch("http://127.0.0.1/");\n', "no-restricted-globals"],
 ] as const)("the builder has no %s", async ([, text, rule]) => {

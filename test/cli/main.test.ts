@@ -10,11 +10,18 @@ import { tellError } from "../../cli/voice.ts";
 import { runProcess } from "../../builder/process.ts";
 import { binPath, packageRoot, runProgram } from "./program.ts";
 
-const manifest = z.looseObject({ version: z.string() }).parse(JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")));
+const manifest = z
+  .looseObject({ version: z.string() })
+  .parse(JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")));
 
 describe("the command line", () => {
   test("prints its version and nothing else", async () => {
-    expect(await runProgram(["--version"])).toEqual({ code: 0, signal: null, stdout: `${manifest.version}\n`, stderr: "" });
+    expect(await runProgram(["--version"])).toEqual({
+      code: 0,
+      signal: null,
+      stdout: `${manifest.version}\n`,
+      stderr: "",
+    });
   });
 
   test("documents the exit codes in its help, and in each command's", async () => {
@@ -36,7 +43,10 @@ describe("the command line", () => {
 
   test("suggests a flag for an unknown one and ends with 2", async () => {
     const { code, stderr } = await runProgram(["completion", "bash", "--jsno"]);
-    expect({ code, stderr }).toEqual({ code: 2, stderr: "twinseal: unknown option '--jsno'\nhint: did you mean --json?\n" });
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: "twinseal: unknown option '--jsno'\nhint: did you mean --json?\n",
+    });
   });
 
   test("refuses more arguments than a command takes, and none where one is needed", async () => {
@@ -53,10 +63,13 @@ describe("the command line", () => {
   });
 
   test("a reader that goes away is no failure", async () => {
-    const pipe = await runProcess(["bash", "--norc", "-c", 'set -o pipefail; "$0" "$1" --help | true', process.execPath, binPath], {
-      env: { PATH: process.env["PATH"] ?? "" },
-      timeoutMs: 30_000,
-    });
+    const pipe = await runProcess(
+      ["bash", "--norc", "-c", 'set -o pipefail; "$0" "$1" --help | true', process.execPath, binPath],
+      {
+        env: { PATH: process.env["PATH"] ?? "" },
+        timeoutMs: 30_000,
+      },
+    );
     expect(pipe.code).toBe(0);
     expect(pipe.stderr).not.toContain("EPIPE");
   });
@@ -76,7 +89,10 @@ describe("errors", () => {
   });
 
   test("an unforeseen error says that it is no verdict", () => {
-    expect(tellError(new Error("surprise"))).toMatchObject({ code: "UNEXPECTED", hint: expect.stringContaining("not a verdict") });
+    expect(tellError(new Error("surprise"))).toMatchObject({
+      code: "UNEXPECTED",
+      hint: expect.stringContaining("not a verdict"),
+    });
   });
 
   test("a Node that is too old is named with what to do", () => {

@@ -4,12 +4,22 @@ import { join } from "node:path";
 export const packageRoot = join(import.meta.dirname, "../..");
 export const binPath = join(packageRoot, "cli", "bin.js");
 
-export type Ended = { readonly code: number | null; readonly signal: string | null; readonly stdout: string; readonly stderr: string };
+export type Ended = {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
 
 /** Runs the real program as a person would. */
 export function runProgram(
   argv: readonly string[],
-  options: { readonly node?: string; readonly bin?: string; readonly env?: Record<string, string>; readonly cwd?: string } = {},
+  options: {
+    readonly node?: string;
+    readonly bin?: string;
+    readonly env?: Record<string, string>;
+    readonly cwd?: string;
+  } = {},
 ): Promise<Ended> {
   const child = spawn(options.node ?? process.execPath, [options.bin ?? binPath, ...argv], {
     cwd: options.cwd ?? packageRoot,

@@ -79,7 +79,11 @@ describe("on a terminal", () => {
   });
 
   test("NO_COLOR is respected", () => {
-    for (const [env, coloured] of [[{}, true], [{ NO_COLOR: "1" }, false], [{ NO_COLOR: "" }, true]] as const) {
+    for (const [env, coloured] of [
+      [{}, true],
+      [{ NO_COLOR: "1" }, false],
+      [{ NO_COLOR: "" }, true],
+    ] as const) {
       const { progress, text } = harness(true, env);
       progress.lane("linux/amd64", "a", { phase: "compiling", compiled: 0, total: 9 });
       progress.close();

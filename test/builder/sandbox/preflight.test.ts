@@ -14,8 +14,13 @@ describe("why user namespaces are refused is read from unshare's words and the s
   });
 
   test("a refused uid_map under Ubuntu's restriction names the AppArmor setting and its cure", () => {
-    const refusal = judge("unshare: write failed /proc/self/uid_map: Operation not permitted", { apparmorRestricts: true });
-    expect(refusal).toMatchObject({ cause: "apparmor", fix: expect.stringContaining("kernel.apparmor_restrict_unprivileged_userns=0") });
+    const refusal = judge("unshare: write failed /proc/self/uid_map: Operation not permitted", {
+      apparmorRestricts: true,
+    });
+    expect(refusal).toMatchObject({
+      cause: "apparmor",
+      fix: expect.stringContaining("kernel.apparmor_restrict_unprivileged_userns=0"),
+    });
   });
 
   test("a refused uid_map elsewhere does not blame AppArmor", () => {
@@ -24,9 +29,13 @@ describe("why user namespaces are refused is read from unshare's words and the s
 
   test("no namespace left, a kernel without them, a forbidden clone and a filter are told apart", () => {
     expect(judge("unshare: unshare failed: No space left on device")?.cause).toBe("max-user-namespaces");
-    expect(judge("unshare: unshare failed: Operation not permitted", { maxUserNamespaces: 0 })?.cause).toBe("max-user-namespaces");
+    expect(judge("unshare: unshare failed: Operation not permitted", { maxUserNamespaces: 0 })?.cause).toBe(
+      "max-user-namespaces",
+    );
     expect(judge("unshare: unshare failed: Function not implemented")?.cause).toBe("unsupported");
-    expect(judge("unshare: unshare failed: Operation not permitted", { cloneForbidden: true })?.cause).toBe("clone-forbidden");
+    expect(judge("unshare: unshare failed: Operation not permitted", { cloneForbidden: true })?.cause).toBe(
+      "clone-forbidden",
+    );
     expect(judge("unshare: unshare failed: Operation not permitted")?.cause).toBe("forbidden");
     expect(judge("unshare: mount /proc failed: Operation not permitted")?.cause).toBe("proc-masked");
   });
@@ -53,7 +62,9 @@ describe("really refused", () => {
     const ended = await doctorBelow(["unshare", "--user", "--map-root-user", "setpriv", "--bounding-set", "-setfcap"]);
     expect(ended.stdout).toContain("write failed /proc/self/uid_map");
     const { findings, code } = JSON.parse(ended.stdout);
-    const sudoWorks = findings.some((finding: { id: string; state: string }) => finding.id === "sudo" && finding.state === "yes");
+    const sudoWorks = findings.some(
+      (finding: { id: string; state: string }) => finding.id === "sudo" && finding.state === "yes",
+    );
     expect(code).toBe(sudoWorks ? "able" : "unable");
     expect(ended.code).toBe(sudoWorks ? 0 : 3);
   });
@@ -61,8 +72,14 @@ describe("really refused", () => {
   test("no user namespace allowed: doctor names the setting", async (ctx) => {
     if ((await tryUserNamespaces()) !== undefined) ctx.skip("user namespaces are refused here already");
     const ended = await doctorBelow([
-      "unshare", "--user", "--map-root-user", "--",
-      "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"', "sh",
+      "unshare",
+      "--user",
+      "--map-root-user",
+      "--",
+      "sh",
+      "-c",
+      'echo 0 > /proc/sys/user/max_user_namespaces; exec "$@"',
+      "sh",
     ]);
     expect(ended.stdout).toContain("user.max_user_namespaces");
   });
