@@ -121,6 +121,7 @@ function versionOf(packageRoot: string): string {
 
 /** A second Ctrl-C within this time is the same one, come by two ways: the terminal and bin.js. */
 const SAME_SIGNAL_MS = 500;
+const LONGEST_ENDING_MS = 15_000;
 
 /** The first signal asks everything to end, a later one ends at once. Returns how to stop watching. */
 function watchSignals(stop: AbortController): () => void {
@@ -128,6 +129,8 @@ function watchSignals(stop: AbortController): () => void {
   const onSignal = () => {
     if (firstAt === undefined) {
       firstAt = Date.now();
+      process.stderr.write("twinseal: interrupted, ending; once more ends at once\n");
+      setTimeout(() => process.exit(3), LONGEST_ENDING_MS).unref();
       stop.abort();
     } else if (Date.now() - firstAt > SAME_SIGNAL_MS) process.exit(3);
   };
