@@ -1,32 +1,30 @@
 import { randomUUID } from "node:crypto";
-import { chmod, copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { judgeAgainst, loadAgainst } from "./against.ts";
 import type { BuildOptions } from "./build-options.ts";
 import { executeCheck } from "./check-artifact.ts";
-import { compareRuns, type Comparison } from "./compare.ts";
 import { TwinsealError } from "./errors.ts";
-import { assertPlatform } from "./explain/executable.ts";
 import type { HostFacts } from "./host.ts";
 import type { Http } from "./http.ts";
 import { fetchInputs, type FetchProgress } from "./inputs/fetch.ts";
 import { offerModules } from "./inputs/go-modules.ts";
 import { toolchainTree } from "./inputs/go-toolchain.ts";
 import { materializeSource, placeFiles } from "./inputs/source.ts";
+import { judgeRuns, placeArtifact } from "./judge.ts";
 import { planMemory } from "./memory.ts";
 import { planBuild } from "./plan.ts";
-import type { Platform } from "./platform.ts";
+import { artifactName, type Platform } from "./platform.ts";
 import { findRecipe } from "./recipe/catalog.ts";
 import { assertLockFits, loadLock, lockDigest } from "./recipe/load-lock.ts";
 import { loadRecipe } from "./recipe/load.ts";
 import type { Lock, LockedToolchain } from "./recipe/lock.ts";
 import type { Recipe } from "./recipe/schema.ts";
-import { makeReport, type Report } from "./report.ts";
+import { makeReport, type JudgedTarget, type Report } from "./report.ts";
 import { renderReportHtml } from "./report-html.ts";
-import { loadRunFolder } from "./run-folder.ts";
 import { openDriver, type DriverDeps } from "./sandbox/open-driver.ts";
 import type { Store } from "./store/store.ts";
-import { createLane, executeTwin, type LaneState, type TwinPlan, type TwinRuns } from "./twin.ts";
+import { createLane, executeTwin, type LaneState, type TwinPlan } from "./twin.ts";
 import { planVariations, type Variations, type VaryingPower } from "./variations.ts";
 import { openWorkspace } from "./workspace.ts";
 
@@ -94,7 +92,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
   const opened = await openDriver({ goroot: inputs.toolchainDir, toolchain, workDir: workspace.dir, store: deps.store }, deps.driver);
   const memory = planMemory(subject.lock, deps.host.availableBytes, options.sequential);
   const folder = resolve(deps.cwd, options.out, `${subject.recipe.name}-v${subject.lock.version}`);
-  const targets = [];
+  const targets: JudgedTarget[] = [];
   for (const platform of platforms) {
     const planned = planTarget(subject, platform, { ...opened.power, cpuCount: deps.host.cpuCount }, options);
     const targetDir = join(folder, platform.replace("/", "-"));
@@ -119,9 +117,17 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
       order: memory.sequential ? "a-first" : "together",
       sides: { a: side("a"), b: side("b") },
     });
-    const judged = await judgeTarget(subject, platform, runs, targetDir, folder);
-    const check = judged.comparison?.verdict === "match" ? await executeCheck(subject, platform, targetDir, deps.host, opened.driver, workspace.dir) : undefined;
-    targets.push({ platform, ...judged, ...(check === undefined ? {} : { check }) });
+    const judgement = await judgeRuns(runs, platform, targetDir, subject.recipe.allow?.date);
+    await placeArtifact(judgement, artifactName(subject.recipe.name, subject.lock.version, platform), targetDir, folder);
+    const matched = "comparison" in judgement && judgement.comparison.verdict === "match" ? judgement.comparison.artifacts.artifacts : [];
+    const check = matched.length === 0 ? undefined : await executeCheck(subject, platform, targetDir, deps.host, opened.driver, workspace.dir);
+    targets.push({
+      platform,
+      ...runs,
+      ...judgement,
+      ...(check === undefined ? {} : { check }),
+      ...(against === undefined || matched[0] === undefined ? {} : { against: judgeAgainst(against, matched[0]) }),
+    });
   }
   const report = makeReport({
     name: subject.recipe.name,
@@ -129,10 +135,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     lockSha256: lockDigest(subject.lock),
     tool: { version: deps.toolVersion },
     createdAt: new Date(deps.now()).toISOString(),
-    targets: targets.map((target) => ({
-      ...target,
-      ...(against === undefined ? {} : { against: judgeAgainst(against, target.comparison) }),
-    })),
+    targets,
   });
   return { kind: "built", report, folder, ...(await writeReport(folder, report)) };
 }
@@ -171,33 +174,6 @@ function planTarget(subject: Subject, platform: Platform, power: VaryingPower, o
   const plan = (side: "a" | "b") =>
     planBuild({ ...subject, platform, side, variation: variations[side], timeoutMs: options.timeoutMinutes * 60_000 });
   return { platform, variations, plans: { a: plan("a"), b: plan("b") } };
-}
-
-type Judged = { readonly a: TwinRuns["a"]; readonly b: TwinRuns["b"]; readonly comparison?: Comparison; readonly failure?: { readonly code: string; readonly message: string; readonly excerpt: readonly string[] } };
-
-async function judgeTarget(subject: Subject, platform: Platform, runs: TwinRuns, targetDir: string, folder: string): Promise<Judged> {
-  if (runs.a.failure !== undefined && runs.b.failure !== undefined) {
-    const { step, message, excerpt } = runs.a.failure;
-    return { ...runs, failure: { code: "build-failed", message: `step ${step} failed in both runs: ${message}`, excerpt } };
-  }
-  for (const run of [runs.a, runs.b]) {
-    for (const artifact of run.artifacts) await assertPlatform(join(targetDir, run.side, artifact.name), platform);
-  }
-  const [a, b] = await Promise.all([loadRunFolder(join(targetDir, "a")), loadRunFolder(join(targetDir, "b"))]);
-  const comparison = await compareRuns(a, b, { allowDate: subject.recipe.allow?.date });
-  for (const name of runs.a.artifacts.map((artifact) => artifact.name)) {
-    const place = join(folder, name);
-    if (comparison.verdict === "match") await placeFile(join(targetDir, "a", name), place);
-    else await rm(place, { force: true });
-  }
-  return { ...runs, comparison };
-}
-
-async function placeFile(from: string, to: string): Promise<void> {
-  const temporary = `${to}.${process.pid}.tmp`;
-  await copyFile(from, temporary);
-  await chmod(temporary, 0o755);
-  await rename(temporary, to);
 }
 
 async function writeReport(folder: string, report: Report): Promise<{ reportPath: string; htmlPath: string }> {

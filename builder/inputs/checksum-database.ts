@@ -149,6 +149,7 @@ async function answer(deps: ChecksumDatabaseDeps, path: string): Promise<string>
 
 async function answerBytes(deps: ChecksumDatabaseDeps, path: string, maxBytes: number): Promise<Buffer> {
   let last: unknown = new Error("no place to read it from is known");
+  let absent = false;
   for (const base of deps.bases) {
     for (let attempt = 0; attempt < TRIES; attempt++) {
       try {
@@ -157,11 +158,17 @@ async function answerBytes(deps: ChecksumDatabaseDeps, path: string, maxBytes: n
         for await (const chunk of body) chunks.push(chunk);
         if (status === 200) return Buffer.concat(chunks);
         last = new Error(`the server answered ${status}`);
+        absent ||= status === 404 || status === 410;
         if (status < 500) break;
       } catch (error) {
         last = error;
       }
     }
+  }
+  if (absent) {
+    throw new TwinsealError("world", "LOG_RECORD_ABSENT", `the checksum database, as it is served here, has no ${path}`, {
+      hint: "set GOPROXY to a proxy that serves the whole checksum database",
+    });
   }
   throw new TwinsealError("world", "NETWORK", `reading ${path} from the checksum database: ${messageOf(last)}`, { cause: last, hint: "set GOPROXY to a proxy that serves the checksum database" });
 }

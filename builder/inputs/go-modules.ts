@@ -1,10 +1,10 @@
 import { copyFile, link, mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { Sha256 } from "../digest.ts";
 import { systemCodeOf } from "../errors.ts";
 import type { LockedModule } from "../recipe/lock.ts";
 import { verifyBlob, type Store } from "../store/store.ts";
-import { moduleFilePath } from "./go-proxy.ts";
+import { moduleUrl } from "./go-proxy.ts";
 
 /**
  * Lays the locked modules out as a module proxy in a directory, for GOPROXY=file://: every blob is verified again and
@@ -13,11 +13,11 @@ import { moduleFilePath } from "./go-proxy.ts";
 export async function offerModules(store: Store, modules: readonly LockedModule[], dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
   for (const { path, version, goMod, zip } of modules) {
-    const info = join(dir, moduleFilePath(path, version, "info"));
+    const info = moduleUrl(dir, path, version, "info");
     await mkdir(dirname(info), { recursive: true });
     await writeFile(info, JSON.stringify({ Version: version }));
-    await offer(store, goMod.sha256, join(dir, moduleFilePath(path, version, "mod")));
-    if (zip !== undefined) await offer(store, zip.sha256, join(dir, moduleFilePath(path, version, "zip")));
+    await offer(store, goMod.sha256, moduleUrl(dir, path, version, "mod"));
+    if (zip !== undefined) await offer(store, zip.sha256, moduleUrl(dir, path, version, "zip"));
   }
 }
 

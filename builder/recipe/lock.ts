@@ -47,6 +47,8 @@ export const lockedModuleSchema = z.strictObject({
   path: z.string(),
   version: z.string(),
   goMod: blobSchema.extend({ h1: h1Schema }),
+  /** How it was proven where the checksum database had no record: by the go.sum of the proven source. */
+  provenBy: z.literal("go.sum").optional(),
   /** Absent where only the go.mod takes part in the resolution. */
   zip: blobSchema.extend({ h1: h1Schema }).optional(),
 });

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { h1Schema, type H1 } from "../digest.ts";
 import { TwinsealError } from "../errors.ts";
 import { goModH1 } from "../inputs/h1.ts";
 import { splitPlatform, type Platform } from "../platform.ts";
@@ -26,12 +27,15 @@ export async function lockModules(
   const cache = join(place.workDir, "modules");
   for (const target of recipe.targets) await loadPackages(recipe, target, place, cache, deps);
   const files = await listDownloads(join(cache, "cache/download"));
+  const goSum = await readGoSum(place.moduleDir);
   const queue = files.values();
   const locked: LockedModule[] = [];
   const work = async () => {
-    for (const file of queue) locked.push(await lockModule(file, deps));
+    for (const file of queue) locked.push(await lockModule(file, goSum, deps));
   };
-  await Promise.all(Array.from({ length: PARALLEL_PROOFS }, work));
+  const settled = await Promise.allSettled(Array.from({ length: PARALLEL_PROOFS }, work)); // nobody reads on when we throw
+  const failed = settled.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
   await runProcess([join(place.goroot, "bin/go"), "clean", "-modcache"], { cwd: place.workDir, env: goEnvironment(place, cache, deps), timeoutMs: 60_000 });
   await rm(cache, { recursive: true, force: true });
   return locked.toSorted((a, b) => compare(a.path, b.path) || compare(a.version, b.version));
@@ -115,18 +119,50 @@ function unescape(text: string): string {
   return text.replace(/!([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-async function lockModule(file: Download, deps: PinDeps): Promise<LockedModule> {
+/** `<module> <version>[/go.mod]` -> h1, as the source's own go.sum has it. */
+async function readGoSum(moduleDir: string): Promise<ReadonlyMap<string, string>> {
+  const text = await readFile(join(moduleDir, "go.sum"), "utf8").catch(() => "");
+  return new Map(
+    text.split("\n").flatMap((line): [string, string][] => {
+      const [path, version, h1] = line.trim().split(/\s+/);
+      return path === undefined || version === undefined || h1 === undefined ? [] : [[`${path} ${version}`, h1]];
+    }),
+  );
+}
+
+type Proof = { readonly h1: H1 | undefined; readonly goModH1: H1; readonly provenBy?: "go.sum" };
+
+/**
+ * The hashes of a module: from the checksum database, else from the source's go.sum, which the source's own proof
+ * covers. A module that neither knows is refused.
+ */
+async function proveModule(path: string, version: string, goSum: ReadonlyMap<string, string>, deps: PinDeps): Promise<Proof> {
+  try {
+    return await deps.database.lookup(path, version);
+  } catch (error) {
+    if (!(error instanceof TwinsealError) || error.code !== "LOG_RECORD_ABSENT") throw error;
+    const goMod = h1Schema.safeParse(goSum.get(`${path} ${version}/go.mod`));
+    if (!goMod.success) throw error;
+    const h1 = h1Schema.safeParse(goSum.get(`${path} ${version}`));
+    deps.say(`${path} ${version} is not in the checksum database as served here; the source's go.sum proves it`);
+    return { goModH1: goMod.data, h1: h1.success ? h1.data : undefined, provenBy: "go.sum" };
+  }
+}
+
+async function lockModule(file: Download, goSum: ReadonlyMap<string, string>, deps: PinDeps): Promise<LockedModule> {
   const { path, version } = file;
-  const proven = await deps.database.lookup(path, version);
+  const proven = await proveModule(path, version, goSum, deps);
+  const provenBy = proven.provenBy === undefined ? {} : { provenBy: proven.provenBy };
   const bytes = await readFile(file.mod);
   if (goModH1(bytes) !== proven.goModH1) {
     throw new TwinsealError("alarm", "DIGEST_MISMATCH", `the go.mod of ${path} ${version} is not the one of the checksum database`);
   }
   const goMod = { ...(await put(file.mod, deps)), h1: proven.goModH1 };
-  if (file.zip === undefined) return { path, version, goMod };
+  if (file.zip === undefined) return { path, version, goMod, ...provenBy };
+  if (proven.h1 === undefined) throw new TwinsealError("alarm", "MODULE_UNPROVEN", `neither the checksum database nor go.sum knows ${path} ${version}`);
   const zip = await put(file.zip, deps);
   await assertZipH1(blobPath(deps.store, zip.sha256), proven.h1, `${path} ${version}`);
-  return { path, version, goMod, zip: { ...zip, h1: proven.h1 } };
+  return { path, version, goMod, zip: { ...zip, h1: proven.h1 }, ...provenBy };
 }
 
 function put(path: string, deps: PinDeps): Promise<Blob> {

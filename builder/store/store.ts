@@ -1,128 +1,152 @@
 import { createHash, randomUUID } from "node:crypto";
-import { access, mkdir, open, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, open, rename, rm, stat, type FileHandle } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { digestFile, sha256Schema, type Sha256 } from "../digest.ts";
-import { TwinsealError, systemCodeOf } from "../errors.ts";
+import { TwinsealError, messageOf, systemCodeOf } from "../errors.ts";
+import { keepPartial, newPartialPath } from "./partial.ts";
 
 /**
- * Content-addressed files: `sha256/<2 hex>/<hex>`. A file is written under a temporary name, verified while it streams,
- * synced and renamed, so that what has a name is whole, whoever else writes and whenever we are killed.
+ * Content-addressed files below `root`, an absolute path:
+ * `sha256/<2 hex>/<hex>` blobs · `tmp/` what is being written · `trees/` extracted toolchains · `damaged/` what failed
+ * its digest · `log/` remembered tree heads · `inside/` our own program.
  */
 export type Store = { readonly root: string };
 
+const directories = ["sha256", "tmp", "trees", "damaged", "log", "inside"] as const;
+
+/** Makes the store where there is none. Throws `world/STORE_UNUSABLE`. */
 export async function openStore(root: string): Promise<Store> {
+  const store = { root: resolve(root) };
   try {
-    for (const name of ["sha256", "tmp", "trees", "damaged", "log", "inside", "work"]) await mkdir(join(root, name), { recursive: true });
+    for (const name of directories) await mkdir(join(store.root, name), { recursive: true });
   } catch (error) {
-    throw new TwinsealError("world", "STORE_NOT_WRITABLE", `opening the store ${root}: ${systemCodeOf(error) ?? String(error)}`, {
+    throw new TwinsealError("world", "STORE_UNUSABLE", `opening the store: ${messageOf(error)}`, {
+      hint: "set TWINSEAL_CACHE to a directory that you can write to",
       cause: error,
-      hint: "set TWINSEAL_CACHE to a directory that you may write",
     });
   }
-  return { root };
+  return store;
 }
 
 export function blobPath(store: Store, sha256: Sha256): string {
   return join(store.root, "sha256", sha256.slice(0, 2), sha256);
 }
 
+/** Whether an entry is there; its bytes are checked when it is used. */
 export async function hasBlob(store: Store, sha256: Sha256): Promise<boolean> {
+  return (await blobSize(store, sha256)) !== undefined;
+}
+
+export async function blobSize(store: Store, sha256: Sha256): Promise<number | undefined> {
   try {
-    await access(blobPath(store, sha256));
-    return true;
-  } catch {
-    return false;
+    const info = await stat(blobPath(store, sha256));
+    return info.isFile() ? info.size : undefined;
+  } catch (error) {
+    if (systemCodeOf(error) === "ENOENT") return undefined;
+    throw error;
   }
 }
 
-export type PutLimits = { readonly maxBytes: number };
-export type ExpectedBlob = { readonly sha256: Sha256; readonly sizeBytes?: number };
+export type ExpectedBlob = { readonly sha256: Sha256; readonly sizeBytes?: number | undefined };
+export type StoredBlob = { readonly sha256: Sha256; readonly sizeBytes: number };
 
 /**
- * Streams bytes into the store. With an expectation, other bytes are `alarm/DIGEST_MISMATCH` and nothing is kept; more
- * than `maxBytes` is `alarm/TOO_LARGE`.
+ * Streams bytes into the store: own temporary name, digest on the way, fsync, rename. Nobody ever sees half an entry,
+ * and of two processes the later one replaces equal bytes. When the source breaks, what came is kept to be resumed
+ * (see partial.ts). Throws `alarm/DIGEST_MISMATCH`, `world/BLOB_TOO_LARGE`, `world/DISK_FULL`, and what the source throws.
  */
 export async function putBlob(
   store: Store,
   source: AsyncIterable<Uint8Array>,
   expected: ExpectedBlob | undefined,
-  limits: PutLimits,
-): Promise<{ sha256: Sha256; sizeBytes: number }> {
-  const temporary = join(store.root, "tmp", `${process.pid}-${randomUUID()}`);
+  limits: { readonly maxBytes: number },
+): Promise<StoredBlob> {
+  const temporary = newPartialPath(store.root, expected?.sha256, randomUUID());
+  const file = await open(temporary, "wx", 0o444);
+  let stored: StoredBlob;
   try {
-    const written = await writeDigested(temporary, source, limits);
-    if (expected !== undefined) assertExpected(written, expected);
-    await adoptFile(store, temporary, written.sha256);
-    return written;
-  } finally {
-    await rm(temporary, { force: true });
+    stored = await write(file, source, expected, limits.maxBytes);
+    await file.datasync();
+    await file.close();
+  } catch (error) {
+    await file.close();
+    const worthless = expected === undefined || (error instanceof TwinsealError && error.code !== "NETWORK");
+    await (worthless ? rm(temporary, { force: true }) : keepPartial(store.root, expected.sha256, temporary));
+    throw diskError(error) ?? error;
   }
+  const path = blobPath(store, stored.sha256);
+  await mkdir(join(path, ".."), { recursive: true });
+  // The directory is not synced: a lost name is a missing entry, which is fetched again.
+  await rename(temporary, path);
+  return stored;
 }
 
-async function writeDigested(path: string, source: AsyncIterable<Uint8Array>, limits: PutLimits) {
+async function write(
+  file: FileHandle,
+  source: AsyncIterable<Uint8Array>,
+  expected: ExpectedBlob | undefined,
+  maxBytes: number,
+): Promise<StoredBlob> {
   const hash = createHash("sha256");
   let sizeBytes = 0;
-  const file = await open(path, "wx", 0o644);
-  try {
-    for await (const chunk of source) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > limits.maxBytes) throw new TwinsealError("alarm", "TOO_LARGE", `more than the expected ${limits.maxBytes} bytes came`);
-      hash.update(chunk);
-      await file.write(chunk);
+  for await (const chunk of source) {
+    sizeBytes += chunk.length;
+    if (expected?.sizeBytes !== undefined && sizeBytes > expected.sizeBytes) {
+      throw mismatch(expected.sha256, `there are more than the expected ${expected.sizeBytes} bytes`);
     }
-    await file.sync();
-  } catch (error) {
-    throw diskFault(error);
-  } finally {
-    await file.close();
+    if (sizeBytes > maxBytes) throw new TwinsealError("world", "BLOB_TOO_LARGE", `more than ${maxBytes} bytes`);
+    hash.update(chunk);
+    for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten;
   }
-  return { sha256: sha256Schema.parse(hash.digest("hex")), sizeBytes };
-}
-
-/** Throws `alarm/DIGEST_MISMATCH` unless digest, and size where known, are the expected ones. */
-export function assertExpected(got: { readonly sha256: Sha256; readonly sizeBytes: number }, expected: ExpectedBlob): void {
-  if (got.sha256 === expected.sha256 && (expected.sizeBytes === undefined || got.sizeBytes === expected.sizeBytes)) return;
-  throw new TwinsealError("alarm", "DIGEST_MISMATCH", `expected sha256 ${expected.sha256} and got ${got.sha256} (${got.sizeBytes} bytes)`, {
-    hint: "the bytes are not the locked ones: do not build from them; find out who changed them",
-  });
-}
-
-/** Gives a whole, verified file its name in the store. */
-export async function adoptFile(store: Store, temporary: string, sha256: Sha256): Promise<void> {
-  const path = blobPath(store, sha256);
-  await mkdir(dirname(path), { recursive: true });
-  await rename(temporary, path);
-  const directory = await open(dirname(path), "r");
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  const sha256 = sha256Schema.parse(hash.digest("hex"));
+  if (expected !== undefined && sha256 !== expected.sha256) throw mismatch(expected.sha256, `got ${sha256} (${sizeBytes} bytes)`);
+  return { sha256, sizeBytes };
 }
 
 /**
- * Path of a blob whose bytes were digested just now. A damaged one is moved aside and is `alarm/STORE_DAMAGED`; the
- * next run fetches it again.
+ * Digests an entry again and returns its path. One that is damaged is moved to `damaged/`, so that the next fetch
+ * brings it anew. Throws `alarm/STORE_DAMAGED`, `world/BLOB_MISSING`.
  */
 export async function verifyBlob(store: Store, sha256: Sha256): Promise<string> {
   const path = blobPath(store, sha256);
-  let found: Sha256;
-  try {
-    ({ sha256: found } = await digestFile(path));
-  } catch (error) {
-    if (systemCodeOf(error) !== "ENOENT") throw error;
-    throw new TwinsealError("world", "STORE_LACKS", `the store has no ${sha256}`, { cause: error, hint: "run twinseal fetch" });
+  const size = await blobSize(store, sha256);
+  if (size === undefined) {
+    throw new TwinsealError("world", "BLOB_MISSING", `the store has no entry ${sha256}`, { hint: "run twinseal fetch" });
   }
-  if (found === sha256) return path;
-  await rename(path, join(store.root, "damaged", `${sha256}-${randomUUID()}`));
-  throw new TwinsealError("alarm", "STORE_DAMAGED", `the store's entry ${sha256} is damaged: its bytes have sha256 ${found}`, {
-    hint: "it was moved aside and is fetched again on the next run; find out who changed it",
+  const actual = await digestFile(path);
+  if (actual.sha256 === sha256) return path;
+  throw storeDamaged(`entry ${sha256} has the digest ${actual.sha256}`, await setAside(store, path));
+}
+
+/** Moves an entry or a tree out of use; undefined when another process was faster. */
+export async function setAside(store: Store, path: string): Promise<string | undefined> {
+  const to = join(store.root, "damaged", `${path.slice(path.lastIndexOf("/") + 1)}.${randomUUID().slice(0, 8)}`);
+  try {
+    await rename(path, to);
+    return to;
+  } catch (error) {
+    if (systemCodeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export function storeDamaged(what: string, movedTo: string | undefined): TwinsealError {
+  return new TwinsealError("alarm", "STORE_DAMAGED", `the store is damaged: ${what}`, {
+    hint: `${movedTo === undefined ? "it is moved aside" : `it lies in ${movedTo} now`}; the next run fetches it again. Find out who wrote to the store`,
   });
 }
 
-/** Names a full disk as the world's fault. */
-export function diskFault(error: unknown): unknown {
+function mismatch(sha256: Sha256, what: string): TwinsealError {
+  return new TwinsealError("alarm", "DIGEST_MISMATCH", `expected sha256 ${sha256}, ${what}`, {
+    hint: "what was served is not what the lock pins; nothing of it was kept",
+  });
+}
+
+function diskError(error: unknown): TwinsealError | undefined {
   const code = systemCodeOf(error);
-  if (code !== "ENOSPC" && code !== "EDQUOT") return error;
-  return new TwinsealError("world", "DISK_FULL", "no space left on the disk of the store", { cause: error, hint: "twinseal store gc removes what no lock needs" });
+  if (code !== "ENOSPC" && code !== "EDQUOT") return undefined;
+  return new TwinsealError("world", "DISK_FULL", `writing to the store: ${messageOf(error)}`, {
+    hint: "free some space, or run twinseal store gc",
+    cause: error,
+  });
 }

@@ -63,7 +63,7 @@ export function pinCommand(deps: CliDeps): Command {
         exitCode: 0,
         code: options.dryRun ? "resolved" : unchanged ? "unchanged" : "pinned",
         document: { lockPath, name: fresh.name, version: fresh.version, changes: changes.map((change) => change.text), ...(options.dryRun ? { lock: fresh } : {}) },
-        text: `${text}${word} ${lockPath}: Go ${fresh.go.version}, ${fresh.modules.length} modules, all proven in ${fresh.checksumDatabase.name}\n`,
+        text: `${text}${word} ${lockPath}: Go ${fresh.go.version}, ${fresh.modules.length} modules; ${provenance(fresh)}\n`,
       });
     });
 }
@@ -101,4 +101,9 @@ async function writeLock(path: string, lock: Lock): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   await writeFile(temporary, canonicalJsonText(lock), { flush: true });
   await rename(temporary, path);
+}
+
+function provenance({ modules, checksumDatabase }: Lock): string {
+  const bySource = modules.filter(({ provenBy }) => provenBy === "go.sum").length;
+  return bySource === 0 ? `all proven in ${checksumDatabase.name}` : `${modules.length - bySource} proven in ${checksumDatabase.name}, ${bySource} by the source's own go.sum`;
 }

@@ -1,0 +1,59 @@
+import { chmod, copyFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { firstDivergent, readActionGraph, type DivergentPackage } from "./action-graph.ts";
+import { compareRuns, type Comparison } from "./compare.ts";
+import { explainDifferences, type Explanation } from "./explain/cause.ts";
+import { assertPlatform } from "./explain/executable.ts";
+import { ACTION_GRAPH } from "./plan.ts";
+import type { Platform } from "./platform.ts";
+import type { ReportTarget } from "./report.ts";
+import { loadRunFolder, type RunFolder } from "./run-folder.ts";
+import type { TwinRuns } from "./twin.ts";
+
+/** What two runs of one target came to: a comparison with its explanation, or the failure that both share. */
+export type Judgement =
+  | { readonly comparison: Comparison; readonly explanation?: Explanation }
+  | { readonly failure: NonNullable<ReportTarget["failure"]> };
+
+/**
+ * Judges the two run folders `a` and `b` below a target's directory. Throws `verdict/WRONG_PLATFORM` and what
+ * `compareRuns` throws.
+ */
+export async function judgeRuns(runs: TwinRuns, platform: Platform, targetDir: string, allowDate: string | undefined): Promise<Judgement> {
+  for (const run of [runs.a, runs.b]) {
+    for (const artifact of run.artifacts) await assertPlatform(join(targetDir, run.side, artifact.name), platform);
+  }
+  return judgeFolders(await loadRunFolder(join(targetDir, "a")), await loadRunFolder(join(targetDir, "b")), allowDate);
+}
+
+/** The same for two folders that were made anywhere, for example on two machines. */
+export async function judgeRunFolders(dirA: string, dirB: string): Promise<Judgement & TwinRuns> {
+  const [first, second] = [await loadRunFolder(dirA), await loadRunFolder(dirB)];
+  const [a, b] = first.run.side === "b" && second.run.side === "a" ? [second, first] : [first, second];
+  return { a: a.run, b: b.run, ...(await judgeFolders(a, b, undefined)) };
+}
+
+async function judgeFolders(a: RunFolder, b: RunFolder, allowDate: string | undefined): Promise<Judgement> {
+  if (a.run.failure !== undefined && b.run.failure !== undefined) {
+    const { step, message, excerpt } = a.run.failure;
+    return { failure: { code: "build-failed", message: `step ${step} failed in both runs: ${message}`, excerpt, log: join(a.dir, "build.log") } };
+  }
+  const comparison = await compareRuns(a, b, { allowDate });
+  if (comparison.verdict !== "mismatch") return { comparison };
+  const divergent = a.run.outcome === "built" && b.run.outcome === "built" ? await findDivergent(a, b) : [];
+  return { comparison, explanation: explainDifferences(comparison.differences, { a: a.run.observed, b: b.run.observed }, divergent) };
+}
+
+async function findDivergent(a: RunFolder, b: RunFolder): Promise<readonly DivergentPackage[]> {
+  return firstDivergent(await readActionGraph(join(a.dir, ACTION_GRAPH)), await readActionGraph(join(b.dir, ACTION_GRAPH)));
+}
+
+/** Puts a matched artifact where people look for it, and takes away what an earlier build left there otherwise. */
+export async function placeArtifact(judgement: Judgement, name: string, targetDir: string, folder: string): Promise<void> {
+  const place = join(folder, name);
+  if (!("comparison" in judgement) || judgement.comparison.verdict !== "match") return rm(place, { force: true });
+  const temporary = `${place}.${process.pid}.tmp`;
+  await copyFile(join(targetDir, "a", name), temporary);
+  await chmod(temporary, 0o755);
+  await rename(temporary, place);
+}

@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { countVaried, type Report, type ReportTarget } from "../builder/report.ts";
+import type { ExitCode } from "./exit.ts";
+
+/** Exit code and stable word of a report: 0 only for a match that is also the published file, where one was named. */
+export function reportOutcome(report: Report): { exitCode: ExitCode; code: string } {
+  if (report.verdict !== "match") return { exitCode: 1, code: report.verdict };
+  if (report.targets.some(({ against }) => against?.equal === false)) return { exitCode: 1, code: "differs-from-published" };
+  return { exitCode: 0, code: "match" };
+}
+
+/** One verdict line per target, and below it what its reader has to know. */
+export function renderVerdicts(report: Report, folder?: string): string {
+  return report.targets.flatMap((target) => [verdictLine(report, target), ...details(target, folder)]).join("\n");
+}
+
+function verdictLine(report: Report, target: ReportTarget): string {
+  const { varied, all } = countVaried(target);
+  const digests = target.artifacts.map(({ sha256 }) => `sha256 ${sha256}`).join(" ");
+  const size = target.artifacts.map(({ sizeBytes }) => `${(sizeBytes / 1e6).toFixed(1)} MB`).join(" ");
+  return [`${report.name} ${report.version}`, target.platform, target.verdict, digests, size, `${varied} of ${all} dimensions varied`].filter((part) => part !== "").join("  ");
+}
+
+function details(target: ReportTarget, folder: string | undefined): readonly string[] {
+  return [
+    ...(target.failure === undefined ? [] : [...target.failure.excerpt.map((line) => `  ${line}`), `  ${target.failure.message}`, `  log: ${target.failure.log}`]),
+    ...(target.differences ?? []).map((difference) => `  ${describe(difference)}`),
+    ...(target.findings ?? []).map(({ artifact, offset, text }) => `  ${artifact} holds the build's day, ${JSON.stringify(text)}, at byte ${offset}: both runs shared it, so the match may be chance`),
+    ...(target.explanation === undefined ? [] : [`  ${target.explanation.text}`, `  hint: ${target.explanation.hint}`]),
+    ...(target.check === undefined ? [] : [`  ${describeCheck(target.check)}`]),
+    ...(target.against === undefined ? [] : describeAgainst(target.against)),
+    ...(folder === undefined || target.verdict !== "match" ? [] : target.artifacts.map(({ name }) => `  artifact: ${join(folder, name)}`)),
+    ...(folder === undefined || target.verdict === "match" ? [] : [`  both runs are kept in ${join(folder, target.platform.replace("/", "-"))}`]),
+  ];
+}
+
+function describe(difference: NonNullable<ReportTarget["differences"]>[number]): string {
+  switch (difference.kind) {
+    case "bytes": {
+      const { name, differingBytes, firstOffset, section, sizeBytes, rangeCount } = difference;
+      const size = sizeBytes.a === sizeBytes.b ? "" : `, sizes ${sizeBytes.a} and ${sizeBytes.b}`;
+      return `${name}: ${differingBytes} bytes differ in ${rangeCount} places, first at ${firstOffset}${section === undefined ? "" : ` in ${section}`}${size}`;
+    }
+    case "only-in-a":
+    case "only-in-b":
+      return `${difference.name} was made by ${difference.kind === "only-in-a" ? "A" : "B"} only`;
+    case "failed-in-a":
+    case "failed-in-b":
+      return `the build failed in ${difference.kind === "failed-in-a" ? "A" : "B"} only: ${difference.message}`;
+  }
+}
+
+function describeCheck(check: NonNullable<ReportTarget["check"]>): string {
+  if (!check.ran) return `check: not run, ${check.reason}`;
+  const [first = ""] = check.printed.trim().split("\n");
+  return check.passed ? `check: it prints ${JSON.stringify(check.expected)}` : `check: it does not print ${JSON.stringify(check.expected)} but ${JSON.stringify(first)}`;
+}
+
+function describeAgainst(against: NonNullable<ReportTarget["against"]>): readonly string[] {
+  return [
+    `  ${against.equal ? "equal to" : "differs from"} the published one`,
+    `    published ${against.published === undefined ? `nothing for ${against.artifact}` : `sha256 ${against.published}`}`,
+    `    built     sha256 ${against.built}`,
+  ];
+}
