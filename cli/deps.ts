@@ -82,13 +82,16 @@ export function createDeps(world: CliWorld): CliDeps {
     progress: async () => {
       const { createProgress, silentProgress } = await import("./progress.ts");
       if (json) return silentProgress;
-      return createProgress({
+      const progress = createProgress({
         stream: stderr,
         isTty: stderr.isTTY === true && env["TERM"] !== "dumb" && env["CI"] === undefined,
-        columns: () => stderr.columns ?? 80,
+        columns: () => stderr.columns || 80,
         env,
         now: Date.now,
       });
+      const onAbort = () => progress.line("interrupted, ending; once more ends at once");
+      world.signal.addEventListener("abort", onAbort, { once: true });
+      return progress;
     },
     setExitCode: world.setExitCode,
     finish: (outcome) => {

@@ -129,7 +129,6 @@ function watchSignals(stop: AbortController): () => void {
   const onSignal = () => {
     if (firstAt === undefined) {
       firstAt = Date.now();
-      process.stderr.write("twinseal: interrupted, ending; once more ends at once\n");
       setTimeout(() => process.exit(3), LONGEST_ENDING_MS).unref();
       stop.abort();
     } else if (Date.now() - firstAt > SAME_SIGNAL_MS) process.exit(3);
