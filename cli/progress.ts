@@ -48,7 +48,8 @@ function liveProgress(deps: ProgressDeps): Progress {
     drawnAtMs = now();
     const width = Math.max(deps.columns() - 1, 20);
     // A line that wraps could not be erased, and a control character in it could do anything.
-    const lines = [...rows.values()].map((row) => paint(printable(row()).slice(0, width), colour));
+    const ordered = [...rows].toSorted(([one], [two]) => (one < two ? -1 : 1));
+    const lines = ordered.map(([, row]) => paint(printable(row()).slice(0, width), colour));
     stream.write(`${eraseText()}${above}${lines.map((line) => `${line}\n`).join("")}`);
     drawnRows = lines.length;
   };
