@@ -8,6 +8,7 @@ import { TwinsealError } from "./errors.ts";
 import type { HostFacts } from "./host.ts";
 import type { Http } from "./http.ts";
 import { fetchInputs, type FetchProgress } from "./inputs/fetch.ts";
+import type { GitEnv } from "./inputs/git.ts";
 import { offerModules } from "./inputs/go-modules.ts";
 import { toolchainTree } from "./inputs/go-toolchain.ts";
 import { materializeSource, placeFiles } from "./inputs/source.ts";
@@ -35,6 +36,7 @@ export type BuildDeps = {
   readonly http: Http;
   readonly proxies: () => Promise<readonly string[]>;
   readonly host: HostFacts;
+  readonly gitEnv: GitEnv;
   readonly driver: DriverDeps;
   readonly toolVersion: string;
   readonly now: () => number;
@@ -77,6 +79,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     proxies: options.offline ? [] : await deps.proxies(),
     host: deps.host.platform,
     offline: options.offline,
+    gitEnv: deps.gitEnv,
     ...(deps.onFetch === undefined ? {} : { onProgress: deps.onFetch }),
     ...(deps.signal === undefined ? {} : { signal: deps.signal }),
   });

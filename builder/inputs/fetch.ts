@@ -1,9 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { TwinsealError } from "../errors.ts";
 import { isNetworkError, type Http } from "../http.ts";
 import type { Host } from "../platform.ts";
 import type { Lock } from "../recipe/lock.ts";
 import { blobSize, storeDamaged, setAside, blobPath, type Store } from "../store/store.ts";
+import { openWorkspace } from "../workspace.ts";
 import { fetchBlob, type Retry } from "./fetch-blob.ts";
+import type { GitEnv } from "./git.ts";
 import { planFetch, type WantedBlob } from "./plan-fetch.ts";
 
 export type FetchProgress = {
@@ -20,6 +23,7 @@ export type FetchDeps = {
   readonly proxies: readonly string[];
   readonly host: Host;
   readonly offline: boolean;
+  readonly gitEnv: GitEnv;
   readonly onProgress?: (progress: FetchProgress) => void;
   readonly retry?: Retry;
   readonly signal?: AbortSignal | undefined;
@@ -52,7 +56,8 @@ export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
     await fetchAll(byUrl, wanted.length - missing.length, deps);
     if (source.kind === "git" && byUrl.length < missing.length) {
       const { fetchGitArchive } = await import("./git-source.ts");
-      await fetchGitArchive(source, { store: deps.store, ...(deps.signal === undefined ? {} : { signal: deps.signal }) });
+      await using workspace = await openWorkspace(deps.store.root, process.pid, randomUUID());
+      await fetchGitArchive(source, { store: deps.store, gitEnv: deps.gitEnv, workDir: workspace.dir });
     }
   } catch (error) {
     if (!isNetworkError(error) || !(error instanceof TwinsealError)) throw error;

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { extract, list } from "tar";
+import { create, extract, list } from "tar";
 import { assertSafeEntries, unsafe } from "./archive-safety.ts";
 
 const MAX_TOTAL_BYTES = 4 * 1024 ** 3;
@@ -13,7 +13,7 @@ export async function extractTar(path: string, dir: string): Promise<void> {
     file: path,
     strict: true,
     onReadEntry: (entry) => {
-      const name = entry.path.replace(/\/$/, "");
+      const name = entry.path.replace(/^\.\//, "").replace(/\/$/, "");
       totalBytes += entry.size;
       if (entry.type === "Directory") return;
       names.push(name);
@@ -25,6 +25,13 @@ export async function extractTar(path: string, dir: string): Promise<void> {
   if (fault !== undefined) throw fault;
   assertSafeEntries(names);
   await extract({ file: path, cwd: dir, strict: true, preservePaths: false, noMtime: true });
+}
+
+/** Packs the named files of a directory, in their order, without anything of the machine: no owner, no time. */
+export async function createTar(dir: string, names: readonly string[], path: string): Promise<void> {
+  // A leading @ would make tar read another archive.
+  const entries = names.map((name) => `./${name}`);
+  await create({ cwd: dir, file: path, portable: true, mtime: new Date(0), noDirRecurse: true, strict: true, follow: false, umask: 0o022 }, entries);
 }
 
 function leavesTree(name: string, target: string): boolean {

@@ -1,5 +1,6 @@
 import { TwinsealError } from "../errors.ts";
 import type { ChecksumDatabase } from "../inputs/checksum-database.ts";
+import type { GitEnv } from "../inputs/git.ts";
 import { moduleUrl } from "../inputs/go-proxy.ts";
 import type { Http } from "../http.ts";
 import type { Host } from "../platform.ts";
@@ -12,6 +13,7 @@ export type PinDeps = {
   readonly proxies: readonly string[];
   readonly database: ChecksumDatabase;
   readonly host: Host;
+  readonly gitEnv: GitEnv;
   /** A line of progress or of warning for people. */
   readonly say: (text: string) => void;
   readonly signal?: AbortSignal | undefined;

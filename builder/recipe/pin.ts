@@ -75,7 +75,11 @@ async function lockSource(input: PinInput, deps: PinDeps): Promise<Sourced> {
     return lockModuleSource(source.module, `v${input.version}`, deps);
   }
   const { lockGitSource } = await import("./pin-git.ts");
-  return lockGitSource({ url: source.git, tag: source.tag.replaceAll("{version}", input.version), from: input.from ?? source.git }, deps);
+  return lockGitSource({ url: source.git, tag: source.tag.replaceAll("{version}", input.version), from: input.from ?? source.git }, {
+    store: deps.store,
+    gitEnv: deps.gitEnv,
+    workDir: input.workDir,
+  });
 }
 
 const infoSchema = z.object({ Version: z.string(), Time: z.iso.datetime() });

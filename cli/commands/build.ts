@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { buildRecipe, type BuildDeps, type BuildResult } from "../../builder/build.ts";
 import { buildOptionsSchema } from "../../builder/build-options.ts";
+import { gitEnvOf } from "../../builder/inputs/git.ts";
 import { readHost } from "../../builder/host.ts";
 import type { CliDeps } from "../deps.ts";
 import type { Outcome } from "../json.ts";
@@ -54,6 +55,7 @@ export async function buildDeps(deps: CliDeps): Promise<BuildDeps> {
     http: await deps.http(),
     proxies: deps.proxies,
     host: readHost(),
+    gitEnv: gitEnvOf(deps.env),
     driver: { insideDir: deps.insideDir, uid: deps.uid, gid: deps.gid, arch: deps.arch },
     toolVersion: deps.toolVersion,
     now: deps.now,

@@ -7,6 +7,7 @@ import { canonicalJsonText } from "../../builder/canonical-json.ts";
 import { TwinsealError, systemCodeOf } from "../../builder/errors.ts";
 import { readHost } from "../../builder/host.ts";
 import { openChecksumDatabase } from "../../builder/inputs/checksum-database.ts";
+import { gitEnvOf } from "../../builder/inputs/git.ts";
 import { placeRecipe } from "../../builder/recipe/catalog.ts";
 import { loadLock } from "../../builder/recipe/load-lock.ts";
 import { loadRecipe } from "../../builder/recipe/load.ts";
@@ -50,7 +51,7 @@ export function pinCommand(deps: CliDeps): Command {
       await using workspace = await openWorkspace(store.root, process.pid, randomUUID());
       const fresh = await pinRecipe(
         { loaded, version: place.version, workDir: workspace.dir, ...(options.from === undefined ? {} : { from: options.from }) },
-        { store, http, proxies, database, host: readHost().platform, say: deps.say, signal: deps.signal },
+        { store, http, proxies, database, host: readHost().platform, gitEnv: gitEnvOf(deps.env), say: deps.say, signal: deps.signal },
       );
       const changes = old === undefined ? [] : diffLocks(old, fresh);
       assertNoAlarm(changes, lockPath);

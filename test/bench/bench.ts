@@ -25,7 +25,7 @@ function benchVersion(): Figure {
 
 const benches: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
   version: benchVersion,
-  fetch: async () => ({ ...(await benchFetch()), unit: "ratio" as const, value: (await benchFetch()).ratio }),
+  fetch: () => benchFetch("cometbft", "0.38.23", pairs),
   "first-compile": () => benchFirstCompile("cometbft", "0.38.23", 3),
   memory: () => benchMemory("node_exporter", "1.12.1"),
   "twin-node_exporter": () => benchTwin("node_exporter", "1.12.1", pairs),

@@ -14,6 +14,7 @@ import { openStore } from "../../builder/store/store.ts";
 import { planVariations } from "../../builder/variations.ts";
 import { readLock, repository, testStoreRoot } from "../support/toolchain.ts";
 import { median, type Figure } from "./figure.ts";
+import { timed, twinseal } from "./timing.ts";
 
 /**
  * A twin build with a warm store against two plain cold `go build`s in a row: same toolchain, source and flags, modules
@@ -115,20 +116,6 @@ async function openPlain(name: string, version: string): Promise<AsyncDisposable
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-async function twinseal(args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [join(repository, "cli/bin.js"), ...args], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, CI: "true" } });
-  let text = "";
-  child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));
-  const [code] = await once(child, "close");
-  if (code !== 0) throw new Error(`twinseal ${args.join(" ")}: ${text}`);
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const startedAt = performance.now();
-  await work();
-  return performance.now() - startedAt;
 }
 
 const seconds = (ms: number) => (ms / 1000).toFixed(1);

@@ -41,7 +41,7 @@ export async function openToolchain(): Promise<TestToolchain> {
   await mkdir(testStoreRoot(), { recursive: true });
   const store = await openStore(testStoreRoot());
   const host = readHost().platform;
-  await fetchInputs(lock, { store, http: createHttp(), proxies: await testProxies(), host, offline: false });
+  await fetchInputs(lock, { store, http: createHttp(), proxies: await testProxies(), host, offline: false, gitEnv: {} });
   const toolchain = lock.go.toolchains.find((one) => one.host === host);
   if (toolchain === undefined) throw new Error(`the lock has no toolchain for ${host}`);
   return { store, goroot: await toolchainTree(store, toolchain), lock };
