@@ -75,7 +75,7 @@ export function createDeps(world: CliWorld): CliDeps {
     signal: world.signal,
     storeRoot,
     store: async () => (await import("../builder/store/store.ts")).openStore(storeRoot),
-    http: async () => (await import("../builder/http.ts")).createHttp(),
+    http: async () => (await import("../builder/http.ts")).createHttp({ proxyEnv: env }),
     proxies: () => findProxies(env),
     print: (text) => void stdout.write(text),
     say: (line) => void (json || stderr.write(`${line}\n`)),
