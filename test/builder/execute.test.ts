@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { assertPlatform } from "../../builder/explain/executable.ts";
 import { compareRuns } from "../../builder/compare.ts";
 import { sha256Of } from "../../builder/digest.ts";
 import { executeBuild } from "../../builder/execute.ts";
@@ -121,9 +122,10 @@ describe("executeBuild", () => {
     expect(existsSync(join(runDir, "run.json"))).toBe(false);
   });
 
-  it("refuses a library: a build that makes no program", async () => {
-    const { run } = await execute(planFor("a"), "package library\n");
-    await expect(run).rejects.toMatchObject({ code: "NO_ARTIFACT" });
+  it("makes no program of a library, which is refused before it is compared", async () => {
+    const { run, runDir } = await execute(planFor("a"), "package library\n");
+    const [artifact] = (await run).artifacts;
+    await expect(assertPlatform(join(runDir, artifact?.name ?? ""), "linux/amd64")).rejects.toMatchObject({ code: "WRONG_PLATFORM" });
   });
 
   it("says what was seen inside, not what was planned", async () => {

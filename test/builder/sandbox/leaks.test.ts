@@ -12,7 +12,8 @@ beforeAll(async () => {
 afterAll(async () => bench?.[Symbol.asyncDispose]());
 
 const notOurs: readonly DimensionId[] = ["cpu-model", "memory-size", "driver"];
-const varied = dimensions.map(({ id }) => id).filter((id) => !notOurs.includes(id));
+const only = process.env["TWINSEAL_TEST_DIMENSIONS"]?.split(",");
+const varied = dimensions.map(({ id }) => id).filter((id) => !notOurs.includes(id) && only?.includes(id) !== false);
 
 async function expectMismatch(what: string, order: "a-first" | "b-first" | "together") {
   const built = await bench.build({ before: ["leak", "leak.go", what], order });
