@@ -10,10 +10,16 @@ const actionSchema = z.object({
   ID: z.int(),
   Mode: z.string(),
   Package: z.string().optional().default(""),
-  Deps: z.array(z.int()).nullish().transform((deps) => deps ?? []),
+  Deps: z
+    .array(z.int())
+    .nullish()
+    .transform((deps) => deps ?? []),
   ActionID: z.string().optional(),
   BuildID: z.string().optional(),
-  Cmd: z.array(z.string()).nullish().transform((lines) => lines ?? []),
+  Cmd: z
+    .array(z.string())
+    .nullish()
+    .transform((lines) => lines ?? []),
 });
 export type Action = z.infer<typeof actionSchema>;
 
@@ -54,10 +60,16 @@ export function parseActionGraph(text: string): ActionGraph {
 }
 
 function invalid(why: string, cause: unknown): TwinsealError {
-  return new TwinsealError("verdict", "ACTION_GRAPH_INVALID", `reading the action graph: ${why}`, { cause, hint: "without it nobody knows what was compiled, so the run does not count" });
+  return new TwinsealError("verdict", "ACTION_GRAPH_INVALID", `reading the action graph: ${why}`, {
+    cause,
+    hint: "without it nobody knows what was compiled, so the run does not count",
+  });
 }
 
-export type DivergentPackage = { readonly package: string; readonly why: "same inputs, other content" | "other inputs" };
+export type DivergentPackage = {
+  readonly package: string;
+  readonly why: "same inputs, other content" | "other inputs";
+};
 
 /** The packages where two builds first part: their own result differs and none of their dependencies' does. */
 export function firstDivergent(a: ActionGraph, b: ActionGraph): readonly DivergentPackage[] {
@@ -68,10 +80,18 @@ export function firstDivergent(a: ActionGraph, b: ActionGraph): readonly Diverge
     differs.set(action.ID, twin !== undefined && contentOf(action) !== contentOf(twin));
   }
   return a.actions
-    .filter(({ ID, Deps, Mode }) => (Mode === "build" || Mode === "link") && differs.get(ID) === true && !Deps.some((dep) => differs.get(dep) === true))
+    .filter(
+      ({ ID, Deps, Mode }) =>
+        (Mode === "build" || Mode === "link") &&
+        differs.get(ID) === true &&
+        !Deps.some((dep) => differs.get(dep) === true),
+    )
     .map((action) => ({
       package: action.Package,
-      why: action.ActionID === other.get(`${action.Mode} ${action.Package}`)?.ActionID ? "same inputs, other content" : "other inputs",
+      why:
+        action.ActionID === other.get(`${action.Mode} ${action.Package}`)?.ActionID
+          ? "same inputs, other content"
+          : "other inputs",
     }));
 }
 

@@ -4,7 +4,9 @@ import { TwinsealError, messageOf } from "./errors.ts";
 import type { Artifact } from "./run.ts";
 
 /** What a published release says: one digest, or one for each file name. */
-export type Against = { readonly kind: "digest"; readonly sha256: Sha256 } | { readonly kind: "sums"; readonly sums: ReadonlyMap<string, Sha256> };
+export type Against =
+  | { readonly kind: "digest"; readonly sha256: Sha256 }
+  | { readonly kind: "sums"; readonly sums: ReadonlyMap<string, Sha256> };
 
 export type AgainstResult = {
   readonly equal: boolean;
@@ -23,11 +25,17 @@ export async function loadAgainst(path: string, text: string): Promise<Against> 
     return { kind: "digest", sha256: sha256.data };
   }
   const found = await stat(path).catch((error: unknown) => {
-    throw invalid(`reading ${text}: ${messageOf(error)}`, "name a published file, a SHA256SUMS file or sha256:<digest>", error);
+    throw invalid(
+      `reading ${text}: ${messageOf(error)}`,
+      "name a published file, a SHA256SUMS file or sha256:<digest>",
+      error,
+    );
   });
-  if (!found.isFile()) throw invalid(`${text} is not a file`, "name a published file, a SHA256SUMS file or sha256:<digest>");
+  if (!found.isFile())
+    throw invalid(`${text} is not a file`, "name a published file, a SHA256SUMS file or sha256:<digest>");
   if (/SUMS?(\.txt)?$|checksums|\.sha256(sums?)?$/i.test(path)) {
-    if (found.size > MAX_SUMS_BYTES) throw invalid(`${text} is too large for a list of digests`, "name a SHA256SUMS file");
+    if (found.size > MAX_SUMS_BYTES)
+      throw invalid(`${text} is too large for a list of digests`, "name a SHA256SUMS file");
     return { kind: "sums", sums: parseSums(await readFile(path, "utf8"), text) };
   }
   return { kind: "digest", sha256: (await digestFile(path)).sha256 };
@@ -39,10 +47,15 @@ export function parseSums(text: string, name: string): ReadonlyMap<string, Sha25
   for (const [index, line] of text.split("\n").entries()) {
     if (line === "") continue;
     const match = /^([0-9a-f]{64}) [ *](\S.*)$/.exec(line.replace(/\r$/, ""));
-    if (match === null) throw invalid(`${name}:${index + 1}: not a line of digest and file name`, "the file must be in the format of sha256sum");
+    if (match === null)
+      throw invalid(
+        `${name}:${index + 1}: not a line of digest and file name`,
+        "the file must be in the format of sha256sum",
+      );
     const file = (match[2] ?? "").replace(/^\.\//, "");
     const sha256 = sha256Schema.parse(match[1]);
-    if (sums.has(file) && sums.get(file) !== sha256) throw invalid(`${name}:${index + 1}: ${file} has two digests`, "ask the publisher which one holds");
+    if (sums.has(file) && sums.get(file) !== sha256)
+      throw invalid(`${name}:${index + 1}: ${file} has two digests`, "ask the publisher which one holds");
     sums.set(file, sha256);
   }
   if (sums.size === 0) throw invalid(`${name} names no file`, "the file must be in the format of sha256sum");

@@ -12,6 +12,11 @@ export const buildOptionsSchema = z.strictObject({
   dryRun: z.boolean().default(false).describe("print both plans and their dimensions, and build nothing"),
   against: z.string().min(1).optional().describe("compare with a published file, a SHA256SUMS file or sha256:<digest>"),
   driver: z.enum(["namespaces"]).default("namespaces").describe("sandbox driver"),
-  timeoutMinutes: z.number().positive().max(24 * 60).default(120).describe("time limit of one side's build, in minutes"),
+  timeoutMinutes: z
+    .number()
+    .positive()
+    .max(24 * 60)
+    .default(120)
+    .describe("time limit of one side's build, in minutes"),
 });
 export type BuildOptions = z.infer<typeof buildOptionsSchema>;

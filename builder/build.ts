@@ -49,7 +49,12 @@ export type BuildDeps = {
 export type PlannedTarget = { readonly platform: Platform; readonly plans: TwinPlan; readonly variations: Variations };
 
 export type BuildResult =
-  | { readonly kind: "planned"; readonly name: string; readonly version: string; readonly targets: readonly PlannedTarget[] }
+  | {
+      readonly kind: "planned";
+      readonly name: string;
+      readonly version: string;
+      readonly targets: readonly PlannedTarget[];
+    }
   | {
       readonly kind: "built";
       readonly report: Report;
@@ -67,10 +72,16 @@ type Subject = { readonly recipe: Recipe; readonly lock: Lock; readonly recipeDi
 export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promise<BuildResult> {
   const subject = await loadSubject(options, deps);
   const platforms = chooseTargets(subject.recipe, options, deps.host);
-  const against = options.against === undefined ? undefined : await loadAgainst(resolve(deps.cwd, options.against), options.against);
+  const against =
+    options.against === undefined ? undefined : await loadAgainst(resolve(deps.cwd, options.against), options.against);
   if (options.dryRun) {
     const power: VaryingPower = { cpuCount: deps.host.cpuCount, clockShift: true, timeNamespace: true };
-    return { kind: "planned", name: subject.recipe.name, version: subject.lock.version, targets: platforms.map((platform) => planTarget(subject, platform, power, options)) };
+    return {
+      kind: "planned",
+      name: subject.recipe.name,
+      version: subject.lock.version,
+      targets: platforms.map((platform) => planTarget(subject, platform, power, options)),
+    };
   }
   const toolchain = hostToolchain(subject.lock, deps.host);
   await fetchInputs(subject.lock, {
@@ -92,7 +103,10 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
   await offerModules(deps.store, subject.lock.modules, inputs.modulesDir);
   await materializeSource(subject.lock.source, { store: deps.store, recipeDir: subject.recipeDir }, inputs.sourceDir);
   await placeFiles(subject.lock.files, subject.recipe.files ?? [], deps.store, inputs.sourceDir);
-  const opened = await openDriver({ goroot: inputs.toolchainDir, toolchain, workDir: workspace.dir, store: deps.store }, deps.driver);
+  const opened = await openDriver(
+    { goroot: inputs.toolchainDir, toolchain, workDir: workspace.dir, store: deps.store },
+    deps.driver,
+  );
   const memory = planMemory(subject.lock, deps.host.availableBytes, options.sequential);
   const folder = resolve(deps.cwd, options.out, `${subject.recipe.name}-v${subject.lock.version}`);
   const targets: JudgedTarget[] = [];
@@ -116,14 +130,30 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
       onEvent: createLane(id, (state) => deps.onLane?.(platform, state)),
       signal: deps.signal,
     });
-    const runs = await executeTwin(planned.plans, inputs, { a: context, b: context }, {
-      order: memory.sequential ? "a-first" : "together",
-      sides: { a: side("a"), b: side("b") },
-    });
+    const runs = await executeTwin(
+      planned.plans,
+      inputs,
+      { a: context, b: context },
+      {
+        order: memory.sequential ? "a-first" : "together",
+        sides: { a: side("a"), b: side("b") },
+      },
+    );
     const judgement = await judgeRuns(runs, platform, targetDir, subject.recipe.allow?.date);
-    await placeArtifact(judgement, artifactName(subject.recipe.name, subject.lock.version, platform), targetDir, folder);
-    const matched = "comparison" in judgement && judgement.comparison.verdict === "match" ? judgement.comparison.artifacts.artifacts : [];
-    const check = matched.length === 0 ? undefined : await executeCheck(subject, platform, targetDir, deps.host, opened.driver, workspace.dir);
+    await placeArtifact(
+      judgement,
+      artifactName(subject.recipe.name, subject.lock.version, platform),
+      targetDir,
+      folder,
+    );
+    const matched =
+      "comparison" in judgement && judgement.comparison.verdict === "match"
+        ? judgement.comparison.artifacts.artifacts
+        : [];
+    const check =
+      matched.length === 0
+        ? undefined
+        : await executeCheck(subject, platform, targetDir, deps.host, opened.driver, workspace.dir);
     targets.push({
       platform,
       ...runs,
@@ -152,7 +182,11 @@ async function loadSubject(options: BuildOptions, deps: BuildDeps): Promise<Subj
 }
 
 /** The platforms to build: as asked, all of the recipe's, or the host's. */
-export function chooseTargets(recipe: Recipe, options: BuildOptions, host: Pick<HostFacts, "platform">): readonly Platform[] {
+export function chooseTargets(
+  recipe: Recipe,
+  options: BuildOptions,
+  host: Pick<HostFacts, "platform">,
+): readonly Platform[] {
   if (options.allTargets) return recipe.targets;
   const asked = options.target ?? [host.platform];
   const unknown = asked.find((platform) => !recipe.targets.includes(platform));
@@ -167,7 +201,9 @@ export function chooseTargets(recipe: Recipe, options: BuildOptions, host: Pick<
 function hostToolchain(lock: Lock, host: HostFacts): LockedToolchain {
   const toolchain = lock.go.toolchains.find((one) => one.host === host.platform);
   if (toolchain === undefined) {
-    throw new TwinsealError("caller", "TOOLCHAIN_NOT_LOCKED", `the lock has no Go toolchain for ${host.platform}`, { hint: "run twinseal pin" });
+    throw new TwinsealError("caller", "TOOLCHAIN_NOT_LOCKED", `the lock has no Go toolchain for ${host.platform}`, {
+      hint: "run twinseal pin",
+    });
   }
   return toolchain;
 }
@@ -187,4 +223,3 @@ async function writeReport(folder: string, report: Report): Promise<{ reportPath
   await writeFile(htmlPath, renderReportHtml(report));
   return { reportPath, htmlPath };
 }
-

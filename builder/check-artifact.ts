@@ -26,7 +26,8 @@ export async function executeCheck(
 ): Promise<CheckResult | undefined> {
   const { recipe, lock } = subject;
   if (recipe.check === undefined) return undefined;
-  if (platform !== host.platform) return { ran: false, reason: `${host.platform} cannot run a program for ${platform}` };
+  if (platform !== host.platform)
+    return { ran: false, reason: `${host.platform} cannot run a program for ${platform}` };
   const expected = expandPlaceholders(recipe.check.prints, placeholderValues(lock, recipe.build.tags ?? []));
   const place = join(workDir, `check-${randomUUID()}`);
   await mkdir(place);
@@ -59,7 +60,7 @@ export async function executeCheck(
           dir: "/work",
           fresh: [],
           graph: "",
-            },
+        },
       ],
       outputFrom: "/result",
       outputTo: join(place, "result"),
@@ -75,5 +76,10 @@ export async function executeCheck(
       },
     },
   );
-  return { ran: true, passed: exit === 0 && printed.includes(expected), expected, printed: printed.slice(0, MAX_PRINTED) };
+  return {
+    ran: true,
+    passed: exit === 0 && printed.includes(expected),
+    expected,
+    printed: printed.slice(0, MAX_PRINTED),
+  };
 }

@@ -21,7 +21,11 @@ export type Difference =
 export type Comparison =
   | { readonly verdict: "match"; readonly artifacts: MatchedArtifacts }
   | { readonly verdict: "mismatch"; readonly differences: readonly [Difference, ...Difference[]] }
-  | { readonly verdict: "suspect"; readonly findings: readonly [DateFinding, ...DateFinding[]]; readonly artifacts: readonly Artifact[] };
+  | {
+      readonly verdict: "suspect";
+      readonly findings: readonly [DateFinding, ...DateFinding[]];
+      readonly artifacts: readonly Artifact[];
+    };
 
 export type CompareOptions = {
   /** The recipe's reason why a date of the build day may stand in the artifact. */
@@ -53,14 +57,17 @@ export async function compareRuns(a: RunFolder, b: RunFolder, options: CompareOp
 }
 
 function assertComparable(a: Run, b: Run): void {
-  const refuse = (code: string, message: string) => new TwinsealError("caller", code, message, { hint: "compare side a of one build with side b of it" });
+  const refuse = (code: string, message: string) =>
+    new TwinsealError("caller", code, message, { hint: "compare side a of one build with side b of it" });
   if (a.id === b.id) throw refuse("SAME_RUN", "both folders are of the same run: equal bytes would prove nothing");
-  if (a.side === b.side) throw refuse("SAME_SIDE", `both runs are side ${a.side}: they were built in the same environment`);
+  if (a.side === b.side)
+    throw refuse("SAME_SIDE", `both runs are side ${a.side}: they were built in the same environment`);
   for (const key of ["name", "version", "platform"] as const) {
     if (a[key] !== b[key]) throw refuse("NOT_COMPARABLE", `the runs are of another ${key}: ${a[key]} and ${b[key]}`);
   }
   if (a.lock.sha256 !== b.lock.sha256) throw refuse("NOT_COMPARABLE", "the runs were built from different locks");
-  if (a.outcome === "failed" && b.outcome === "failed") throw new TwinsealError("verdict", "BUILD_FAILED", "the build failed in both runs");
+  if (a.outcome === "failed" && b.outcome === "failed")
+    throw new TwinsealError("verdict", "BUILD_FAILED", "the build failed in both runs");
 }
 
 function failedSide(a: Run, b: Run): Difference | undefined {
@@ -73,41 +80,60 @@ function failedSide(a: Run, b: Run): Difference | undefined {
 /** A package counts as compiled when its action holds a compile command; fewer than all means that a cache was warm. */
 async function assertCold({ dir, run }: RunFolder): Promise<void> {
   const graph = await readActionGraph(join(dir, ACTION_GRAPH));
-  if (graph.compiled === graph.total && run.packages.compiled === graph.compiled && run.packages.total === graph.total) return;
-  throw new TwinsealError("verdict", "WARM_CACHE", `run ${run.side} compiled ${graph.compiled} of ${graph.total} packages: a build over a warm cache proves nothing`, {
-    hint: "build again; both sides start with an empty cache",
-  });
+  if (graph.compiled === graph.total && run.packages.compiled === graph.compiled && run.packages.total === graph.total)
+    return;
+  throw new TwinsealError(
+    "verdict",
+    "WARM_CACHE",
+    `run ${run.side} compiled ${graph.compiled} of ${graph.total} packages: a build over a warm cache proves nothing`,
+    {
+      hint: "build again; both sides start with an empty cache",
+    },
+  );
 }
 
 async function digestArtifacts({ dir, run }: RunFolder): Promise<readonly Artifact[]> {
   const names = (await readdir(dir)).filter((name) => !ownFiles.has(name));
   const stated = new Map(run.artifacts.map((artifact) => [artifact.name, artifact]));
   const extra = names.find((name) => !stated.has(name));
-  if (extra !== undefined) throw new TwinsealError("alarm", "RUN_CHANGED", `${join(dir, extra)} is not an artifact of this run`);
-  if (stated.size === 0) throw new TwinsealError("verdict", "NO_ARTIFACT", `run ${run.side} has no artifact: there is nothing to compare`);
+  if (extra !== undefined)
+    throw new TwinsealError("alarm", "RUN_CHANGED", `${join(dir, extra)} is not an artifact of this run`);
+  if (stated.size === 0)
+    throw new TwinsealError("verdict", "NO_ARTIFACT", `run ${run.side} has no artifact: there is nothing to compare`);
   const artifacts: Artifact[] = [];
   for (const name of [...stated.keys()].toSorted()) {
     const digest = await digestFile(join(dir, name));
     if (digest.sha256 !== stated.get(name)?.sha256) {
-      throw new TwinsealError("alarm", "RUN_CHANGED", `${join(dir, name)} was changed after its run: sha256 ${digest.sha256} instead of ${stated.get(name)?.sha256 ?? "none"}`);
+      throw new TwinsealError(
+        "alarm",
+        "RUN_CHANGED",
+        `${join(dir, name)} was changed after its run: sha256 ${digest.sha256} instead of ${stated.get(name)?.sha256 ?? "none"}`,
+      );
     }
     artifacts.push({ name, ...digest });
   }
   return artifacts;
 }
 
-async function findDifferences(a: RunFolder, b: RunFolder, left: readonly Artifact[], right: readonly Artifact[]): Promise<readonly Difference[]> {
+async function findDifferences(
+  a: RunFolder,
+  b: RunFolder,
+  left: readonly Artifact[],
+  right: readonly Artifact[],
+): Promise<readonly Difference[]> {
   const differences: Difference[] = [];
   for (const artifact of left) {
     const twin = right.find(({ name }) => name === artifact.name);
     if (twin === undefined) differences.push({ kind: "only-in-a", name: artifact.name });
     else if (twin.sha256 !== artifact.sha256) {
       const bytes = await diffFiles(join(a.dir, artifact.name), join(b.dir, artifact.name));
-      if (bytes === undefined) throw new TwinsealError("alarm", "RUN_CHANGED", `${artifact.name} changed while it was compared`);
+      if (bytes === undefined)
+        throw new TwinsealError("alarm", "RUN_CHANGED", `${artifact.name} changed while it was compared`);
       differences.push({ kind: "bytes", name: artifact.name, ...bytes });
     }
   }
-  for (const { name } of right) if (!left.some((artifact) => artifact.name === name)) differences.push({ kind: "only-in-b", name });
+  for (const { name } of right)
+    if (!left.some((artifact) => artifact.name === name)) differences.push({ kind: "only-in-b", name });
   return differences;
 }
 
@@ -117,7 +143,11 @@ export function timeVaried(a: Pick<Run, "observed">, b: Pick<Run, "observed">): 
   return Number.isFinite(left) && Number.isFinite(right) && Math.abs(left - right) > DAY_MS;
 }
 
-async function findRunDates(folder: RunFolder, artifacts: readonly Artifact[], runs: readonly Run[]): Promise<readonly DateFinding[]> {
+async function findRunDates(
+  folder: RunFolder,
+  artifacts: readonly Artifact[],
+  runs: readonly Run[],
+): Promise<readonly DateFinding[]> {
   const windows = runs.flatMap((run) =>
     [run.startedAt, run.observed.time].flatMap((time) => {
       const startMs = Date.parse(time ?? "");

@@ -30,7 +30,5 @@ export function messageOf(error: unknown): string {
 
 /** The `code` of a system error such as `ENOENT`, or undefined. */
 export function systemCodeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string"
-    ? error.code
-    : undefined;
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

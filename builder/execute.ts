@@ -208,9 +208,14 @@ function parseProbe(text: string): Observed {
 /** A step that the kernel killed, or that found no space, says nothing of the source: exit 3, not a verdict. */
 function assertNotTheWorld(step: StepResult, text: string): void {
   if (step.signal === "killed" || /\bsignal: killed\b/.test(text)) {
-    throw new TwinsealError("world", "KILLED", `step ${step.id} was killed, most likely by the kernel for lack of memory`, {
-      hint: "free memory, or build with --sequential",
-    });
+    throw new TwinsealError(
+      "world",
+      "KILLED",
+      `step ${step.id} was killed, most likely by the kernel for lack of memory`,
+      {
+        hint: "free memory, or build with --sequential",
+      },
+    );
   }
   if (/no space left on device|file too large/.test(text)) {
     throw new TwinsealError("world", "SCRATCH_FULL", `step ${step.id} found no space left in the sandbox`, {
@@ -225,4 +230,3 @@ function compilerLines(text: string): string[] {
   const first = lines.findIndex((line) => line.startsWith("# ") || /^\S+\.go:\d+/.test(line));
   return lines.slice(first >= 0 ? first : -EXCERPT_LINES).slice(0, EXCERPT_LINES);
 }
-

@@ -56,7 +56,12 @@ export function createHttp(options: HttpOptions = {}): Http {
 }
 
 type Agents = { readonly http: HttpAgent; readonly https: HttpsAgent };
-type Wire = { readonly agents: Agents; readonly stallMs: number; readonly fromByte: number; readonly signal: AbortSignal };
+type Wire = {
+  readonly agents: Agents;
+  readonly stallMs: number;
+  readonly fromByte: number;
+  readonly signal: AbortSignal;
+};
 
 async function follow(first: URL, wire: Wire): Promise<IncomingMessage> {
   let url = first;
@@ -66,7 +71,8 @@ async function follow(first: URL, wire: Wire): Promise<IncomingMessage> {
     if (location === undefined || ![301, 302, 303, 307, 308].includes(response.statusCode ?? 0)) return response;
     response.destroy();
     const next = parseUrl(new URL(location, url).href);
-    if (next.protocol !== "https:" && next.protocol !== url.protocol) throw networkError(url, `redirected to ${next.protocol}`);
+    if (next.protocol !== "https:" && next.protocol !== url.protocol)
+      throw networkError(url, `redirected to ${next.protocol}`);
     url = next;
   }
   throw networkError(first, `redirected more than ${MAX_REDIRECTS} times`);
@@ -82,7 +88,9 @@ function send(url: URL, wire: Wire): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const shared = { headers, timeout: stallMs, signal };
     const request =
-      url.protocol === "https:" ? requestHttps(url, { ...shared, agent: agents.https }) : requestHttp(url, { ...shared, agent: agents.http });
+      url.protocol === "https:"
+        ? requestHttps(url, { ...shared, agent: agents.https })
+        : requestHttp(url, { ...shared, agent: agents.http });
     request.on("timeout", () => request.destroy(new Error(`no data for ${stallMs / 1000} s`)));
     request.on("response", resolve);
     request.on("error", (error) => {
@@ -112,7 +120,11 @@ async function receive(response: IncomingMessage, request: HttpRequest): Promise
   return { status, body: limited(response, url, request.maxBytes), ...(sizeBytes === undefined ? {} : { sizeBytes }) };
 }
 
-async function* limited(response: AsyncIterable<unknown> & { destroy: () => unknown }, url: URL, maxBytes: number): AsyncGenerator<Uint8Array> {
+async function* limited(
+  response: AsyncIterable<unknown> & { destroy: () => unknown },
+  url: URL,
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
   let receivedBytes = 0;
   try {
     for await (const chunk of response) {
@@ -158,7 +170,12 @@ async function readLocal(url: URL, request: HttpRequest): Promise<HttpResponse> 
 }
 
 /** Text of a small document; server faults and broken connections are tried three times in all. */
-export async function fetchText(http: Http, url: string, maxBytes: number, signal?: AbortSignal): Promise<{ status: number; text: string }> {
+export async function fetchText(
+  http: Http,
+  url: string,
+  maxBytes: number,
+  signal?: AbortSignal,
+): Promise<{ status: number; text: string }> {
   for (let attempt = 1; ; attempt++) {
     try {
       const { status, body } = await http({ url, maxBytes, timeoutMs: 60_000, signal });
@@ -183,10 +200,15 @@ export function publicUrl(url: string | URL): string {
 }
 
 function parseUrl(text: string): URL {
-  if (!URL.canParse(text)) throw new TwinsealError("caller", "URL_INVALID", "this is not a URL", { hint: "look at GOPROXY and at the recipe" });
+  if (!URL.canParse(text))
+    throw new TwinsealError("caller", "URL_INVALID", "this is not a URL", {
+      hint: "look at GOPROXY and at the recipe",
+    });
   const url = new URL(text);
   if (["http:", "https:", "file:"].includes(url.protocol)) return url;
-  throw new TwinsealError("caller", "URL_INVALID", `${url.protocol} is no protocol to fetch with`, { hint: "use https" });
+  throw new TwinsealError("caller", "URL_INVALID", `${url.protocol} is no protocol to fetch with`, {
+    hint: "use https",
+  });
 }
 
 function reasonOf(error: unknown, signal?: AbortSignal): string {

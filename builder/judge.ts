@@ -19,7 +19,12 @@ export type Judgement =
  * Judges the two run folders `a` and `b` below a target's directory. Throws `verdict/WRONG_PLATFORM` and what
  * `compareRuns` throws.
  */
-export async function judgeRuns(runs: TwinRuns, platform: Platform, targetDir: string, allowDate: string | undefined): Promise<Judgement> {
+export async function judgeRuns(
+  runs: TwinRuns,
+  platform: Platform,
+  targetDir: string,
+  allowDate: string | undefined,
+): Promise<Judgement> {
   for (const run of [runs.a, runs.b]) {
     for (const artifact of run.artifacts) await assertPlatform(join(targetDir, run.side, artifact.name), platform);
   }
@@ -36,20 +41,38 @@ export async function judgeRunFolders(dirA: string, dirB: string): Promise<Judge
 async function judgeFolders(a: RunFolder, b: RunFolder, allowDate: string | undefined): Promise<Judgement> {
   if (a.run.failure !== undefined && b.run.failure !== undefined) {
     const { step, message, excerpt } = a.run.failure;
-    return { failure: { code: "build-failed", message: `step ${step} failed in both runs: ${message}`, excerpt, log: join(a.dir, "build.log") } };
+    return {
+      failure: {
+        code: "build-failed",
+        message: `step ${step} failed in both runs: ${message}`,
+        excerpt,
+        log: join(a.dir, "build.log"),
+      },
+    };
   }
   const comparison = await compareRuns(a, b, { allowDate });
   if (comparison.verdict !== "mismatch") return { comparison };
   const divergent = a.run.outcome === "built" && b.run.outcome === "built" ? await findDivergent(a, b) : [];
-  return { comparison, explanation: explainDifferences(comparison.differences, { a: a.run.observed, b: b.run.observed }, divergent) };
+  return {
+    comparison,
+    explanation: explainDifferences(comparison.differences, { a: a.run.observed, b: b.run.observed }, divergent),
+  };
 }
 
 async function findDivergent(a: RunFolder, b: RunFolder): Promise<readonly DivergentPackage[]> {
-  return firstDivergent(await readActionGraph(join(a.dir, ACTION_GRAPH)), await readActionGraph(join(b.dir, ACTION_GRAPH)));
+  return firstDivergent(
+    await readActionGraph(join(a.dir, ACTION_GRAPH)),
+    await readActionGraph(join(b.dir, ACTION_GRAPH)),
+  );
 }
 
 /** Puts a matched artifact where people look for it, and takes away what an earlier build left there otherwise. */
-export async function placeArtifact(judgement: Judgement, name: string, targetDir: string, folder: string): Promise<void> {
+export async function placeArtifact(
+  judgement: Judgement,
+  name: string,
+  targetDir: string,
+  folder: string,
+): Promise<void> {
   const place = join(folder, name);
   if (!("comparison" in judgement) || judgement.comparison.verdict !== "match") return rm(place, { force: true });
   const temporary = `${place}.${process.pid}.tmp`;

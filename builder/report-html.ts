@@ -26,8 +26,16 @@ ${footer(report)}
 
 const words: Readonly<Record<Verdict, { mark: string; title: string; text: string }>> = {
   match: { mark: "\u2713", title: "match", text: "Both builds gave the same bytes." },
-  mismatch: { mark: "\u2717", title: "mismatch", text: "The two builds gave different bytes. Nothing of this can be signed." },
-  suspect: { mark: "!", title: "suspect", text: "The bytes agree, but they hold the day of the build, which both runs shared." },
+  mismatch: {
+    mark: "\u2717",
+    title: "mismatch",
+    text: "The two builds gave different bytes. Nothing of this can be signed.",
+  },
+  suspect: {
+    mark: "!",
+    title: "suspect",
+    text: "The bytes agree, but they hold the day of the build, which both runs shared.",
+  },
   "build-failed": { mark: "\u2717", title: "build failed", text: "The source does not build." },
 };
 
@@ -87,7 +95,8 @@ function check({ check: found }: ReportTarget): string {
 type ReportDifference = NonNullable<ReportTarget["differences"]>[number];
 
 function difference(found: ReportDifference): string {
-  if (found.kind !== "bytes") return `<p class="note bad">${escape(found.name)}: ${escape(found.kind.replaceAll("-", " "))}</p>`;
+  if (found.kind !== "bytes")
+    return `<p class="note bad">${escape(found.name)}: ${escape(found.kind.replaceAll("-", " "))}</p>`;
   const where = `${found.differingBytes} bytes differ in ${found.rangeCount} ${found.rangeCount === 1 ? "place" : "places"}, first at ${found.firstOffset}${found.section === undefined ? "" : ` in ${found.section}`}`;
   return `<h3>Where ${escape(found.name)} differs</h3>
 <p>${escape(where)}</p>
@@ -106,8 +115,13 @@ function byteMap(found: Extract<ReportDifference, { kind: "bytes" }>): string {
     ({ name, offset, sizeBytes, differingBytes }, index) =>
       `<rect class="${differingBytes > 0 ? "hit" : `s${index % 2}`}" x="${x(offset)}" y="44" width="${width(sizeBytes, 0.5)}" height="20"><title>${escape(name)}: ${differingBytes} of ${sizeBytes} bytes differ</title></rect>`,
   );
-  const marks = found.ranges.map(({ start, end }) => `<rect class="mark" x="${x(start)}" y="4" width="${width(end - start, 2)}" height="36"><title>bytes ${start} to ${end}</title></rect>`);
-  const hit = found.sections.filter(({ differingBytes }) => differingBytes > 0).map(({ name, differingBytes }) => `${name} ${differingBytes}`);
+  const marks = found.ranges.map(
+    ({ start, end }) =>
+      `<rect class="mark" x="${x(start)}" y="4" width="${width(end - start, 2)}" height="36"><title>bytes ${start} to ${end}</title></rect>`,
+  );
+  const hit = found.sections
+    .filter(({ differingBytes }) => differingBytes > 0)
+    .map(({ name, differingBytes }) => `${name} ${differingBytes}`);
   return `<svg class="map" viewBox="0 0 ${WIDTH} 68" preserveAspectRatio="none" role="img" aria-label="where the bytes differ"><rect class="file" x="0" y="4" width="${WIDTH}" height="36"/>${marks.join("")}${sections.join("")}</svg>
 <p class="legend"><span>byte 0</span><span>${escape(hit.join(", "))}</span><span>${bytes(total)}</span></p>`;
 }
@@ -118,7 +132,11 @@ function details(target: ReportTarget): string {
     ["driver", a.driver, b.driver],
     ["started", a.startedAt, b.startedAt],
     ["took", seconds(a.durationMs), seconds(b.durationMs)],
-    ["packages compiled", `${a.packages.compiled} of ${a.packages.total}`, `${b.packages.compiled} of ${b.packages.total}`],
+    [
+      "packages compiled",
+      `${a.packages.compiled} of ${a.packages.total}`,
+      `${b.packages.compiled} of ${b.packages.total}`,
+    ],
     ["largest process", peak(a), peak(b)],
     ["kernel", a.host.kernel, b.host.kernel],
     ["sha256", a.artifacts.map(({ sha256 }) => sha256).join(" "), b.artifacts.map(({ sha256 }) => sha256).join(" ")],
@@ -149,8 +167,16 @@ function bytes(count: number): string {
   return count < 1e6 ? `${count} bytes` : `${(count / 1e6).toFixed(1)} MB`;
 }
 
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
 
 function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? "").replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "\u00b7");
+  return text
+    .replace(/[&<>"']/g, (character) => entities[character] ?? "")
+    .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, "\u00b7");
 }

@@ -27,7 +27,9 @@ const differenceSchema = z.discriminatedUnion("kind", [
     rangeCount: z.int(),
     section: z.string().optional(),
     excerpt: z.strictObject({ a: z.string(), b: z.string() }),
-    sections: z.array(z.strictObject({ name: z.string(), offset: z.int(), sizeBytes: z.int(), differingBytes: z.int() })),
+    sections: z.array(
+      z.strictObject({ name: z.string(), offset: z.int(), sizeBytes: z.int(), differingBytes: z.int() }),
+    ),
   }),
   z.strictObject({ kind: z.enum(["only-in-a", "only-in-b"]), name: z.string() }),
   z.strictObject({ kind: z.enum(["failed-in-a", "failed-in-b"]), name: z.string(), message: z.string() }),
@@ -52,14 +54,18 @@ const targetSchema = z.strictObject({
   differences: z.array(differenceSchema).optional(),
   findings: z.array(z.strictObject({ artifact: z.string(), offset: z.int(), text: z.string() })).optional(),
   explanation: z.strictObject({ cause: dimensionIdSchema.optional(), text: z.string(), hint: z.string() }).optional(),
-  failure: z.strictObject({ code: z.string(), message: z.string(), excerpt: z.array(z.string()), log: z.string() }).optional(),
+  failure: z
+    .strictObject({ code: z.string(), message: z.string(), excerpt: z.array(z.string()), log: z.string() })
+    .optional(),
   check: z
     .discriminatedUnion("ran", [
       z.strictObject({ ran: z.literal(false), reason: z.string() }),
       z.strictObject({ ran: z.literal(true), passed: z.boolean(), expected: z.string(), printed: z.string() }),
     ])
     .optional(),
-  against: z.strictObject({ equal: z.boolean(), artifact: z.string(), published: z.string().optional(), built: z.string() }).optional(),
+  against: z
+    .strictObject({ equal: z.boolean(), artifact: z.string(), published: z.string().optional(), built: z.string() })
+    .optional(),
   runs: z.strictObject({ a: runSchema, b: runSchema }),
 });
 export type ReportTarget = z.infer<typeof targetSchema>;
@@ -124,15 +130,32 @@ function reportTarget(target: JudgedTarget): ReportTarget {
   const checkFailed = check?.ran === true && !check.passed;
   return {
     platform,
-    verdict: comparison === undefined ? "build-failed" : comparison.verdict === "match" && checkFailed ? "mismatch" : comparison.verdict,
-    artifacts: comparison === undefined || comparison.verdict === "mismatch" ? [] : [...(comparison.verdict === "match" ? comparison.artifacts.artifacts : comparison.artifacts)],
+    verdict:
+      comparison === undefined
+        ? "build-failed"
+        : comparison.verdict === "match" && checkFailed
+          ? "mismatch"
+          : comparison.verdict,
+    artifacts:
+      comparison === undefined || comparison.verdict === "mismatch"
+        ? []
+        : [...(comparison.verdict === "match" ? comparison.artifacts.artifacts : comparison.artifacts)],
     dimensions: dimensions.map(({ id, about }) => reportDimension(id, about, a, b)),
     ...(comparison?.verdict === "mismatch" ? { differences: comparison.differences.map(writable) } : {}),
     ...(comparison?.verdict === "suspect" ? { findings: [...comparison.findings] } : {}),
     ...(explanation === undefined ? {} : { explanation: { ...explanation } }),
     ...(failure === undefined ? {} : { failure }),
     ...(check === undefined ? {} : { check: { ...check } }),
-    ...(against === undefined ? {} : { against: { equal: against.equal, artifact: against.artifact, built: against.built, ...(against.published === undefined ? {} : { published: against.published }) } }),
+    ...(against === undefined
+      ? {}
+      : {
+          against: {
+            equal: against.equal,
+            artifact: against.artifact,
+            built: against.built,
+            ...(against.published === undefined ? {} : { published: against.published }),
+          },
+        }),
     runs: { a, b },
   };
 }
@@ -149,7 +172,9 @@ function writable(difference: Extract<Comparison, { verdict: "mismatch" }>["diff
 export function reportDimension(id: DimensionId, about: string, a: Run, b: Run): Dimension {
   const seen = id === "driver" ? { a: a.driver, b: b.driver } : { a: a.observed[id], b: b.observed[id] };
   const varied = isVaried(id, seen.a, seen.b, a, b);
-  const reason = varied ? undefined : (b.fixed[id] ?? a.fixed[id] ?? b.unvaried[id] ?? a.unvaried[id] ?? whyNot(seen.a, seen.b));
+  const reason = varied
+    ? undefined
+    : (b.fixed[id] ?? a.fixed[id] ?? b.unvaried[id] ?? a.unvaried[id] ?? whyNot(seen.a, seen.b));
   return {
     id,
     about,

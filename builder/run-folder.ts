@@ -13,13 +13,21 @@ const MAX_RUN_BYTES = 64 * 1024 ** 2;
 export async function loadRunFolder(dir: string): Promise<RunFolder> {
   const path = join(dir, "run.json");
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new TwinsealError("caller", "RUN_INVALID", `reading ${path}: ${messageOf(error)}`, { cause: error, hint: "name the folder of one side, for example twinseal-out/<name>/<os>-<arch>/a" });
+    throw new TwinsealError("caller", "RUN_INVALID", `reading ${path}: ${messageOf(error)}`, {
+      cause: error,
+      hint: "name the folder of one side, for example twinseal-out/<name>/<os>-<arch>/a",
+    });
   });
   if (text.length > MAX_RUN_BYTES) throw new TwinsealError("caller", "RUN_INVALID", `${path} is too large`);
   const run = parseRun(text, path);
   for (const { name } of run.artifacts) {
     const stat = await lstat(join(dir, name)).catch(() => undefined);
-    if (stat?.isFile() !== true) throw new TwinsealError("alarm", "RUN_CHANGED", `${join(dir, name)} is named in run.json and is not a regular file`);
+    if (stat?.isFile() !== true)
+      throw new TwinsealError(
+        "alarm",
+        "RUN_CHANGED",
+        `${join(dir, name)} is named in run.json and is not a regular file`,
+      );
   }
   return { dir, run };
 }

@@ -5,7 +5,8 @@ import type { ExitCode } from "./exit.ts";
 /** Exit code and stable word of a report: 0 only for a match that is also the published file, where one was named. */
 export function reportOutcome(report: Report): { exitCode: ExitCode; code: string } {
   if (report.verdict !== "match") return { exitCode: 1, code: report.verdict };
-  if (report.targets.some(({ against }) => against?.equal === false)) return { exitCode: 1, code: "differs-from-published" };
+  if (report.targets.some(({ against }) => against?.equal === false))
+    return { exitCode: 1, code: "differs-from-published" };
   return { exitCode: 0, code: "match" };
 }
 
@@ -18,19 +19,41 @@ function verdictLine(report: Report, target: ReportTarget): string {
   const { varied, all } = countVaried(target);
   const digests = target.artifacts.map(({ sha256 }) => `sha256 ${sha256}`).join(" ");
   const size = target.artifacts.map(({ sizeBytes }) => `${(sizeBytes / 1e6).toFixed(1)} MB`).join(" ");
-  return [`${report.name} ${report.version}`, target.platform, target.verdict, digests, size, `${varied} of ${all} dimensions varied`].filter((part) => part !== "").join("  ");
+  return [
+    `${report.name} ${report.version}`,
+    target.platform,
+    target.verdict,
+    digests,
+    size,
+    `${varied} of ${all} dimensions varied`,
+  ]
+    .filter((part) => part !== "")
+    .join("  ");
 }
 
 function details(target: ReportTarget, folder: string | undefined): readonly string[] {
   return [
-    ...(target.failure === undefined ? [] : [...target.failure.excerpt.map((line) => `  ${line}`), `  ${target.failure.message}`, `  log: ${target.failure.log}`]),
+    ...(target.failure === undefined
+      ? []
+      : [
+          ...target.failure.excerpt.map((line) => `  ${line}`),
+          `  ${target.failure.message}`,
+          `  log: ${target.failure.log}`,
+        ]),
     ...(target.differences ?? []).map((difference) => `  ${describe(difference)}`),
-    ...(target.findings ?? []).map(({ artifact, offset, text }) => `  ${artifact} holds the build's day, ${JSON.stringify(text)}, at byte ${offset}: both runs shared it, so the match may be chance`),
+    ...(target.findings ?? []).map(
+      ({ artifact, offset, text }) =>
+        `  ${artifact} holds the build's day, ${JSON.stringify(text)}, at byte ${offset}: both runs shared it, so the match may be chance`,
+    ),
     ...(target.explanation === undefined ? [] : [`  ${target.explanation.text}`, `  hint: ${target.explanation.hint}`]),
     ...(target.check === undefined ? [] : [`  ${describeCheck(target.check)}`]),
     ...(target.against === undefined ? [] : describeAgainst(target.against)),
-    ...(folder === undefined || target.verdict !== "match" ? [] : target.artifacts.map(({ name }) => `  artifact: ${join(folder, name)}`)),
-    ...(folder === undefined || target.verdict === "match" ? [] : [`  both runs are kept in ${join(folder, target.platform.replace("/", "-"))}`]),
+    ...(folder === undefined || target.verdict !== "match"
+      ? []
+      : target.artifacts.map(({ name }) => `  artifact: ${join(folder, name)}`)),
+    ...(folder === undefined || target.verdict === "match"
+      ? []
+      : [`  both runs are kept in ${join(folder, target.platform.replace("/", "-"))}`]),
   ];
 }
 
@@ -53,7 +76,9 @@ function describe(difference: NonNullable<ReportTarget["differences"]>[number]):
 function describeCheck(check: NonNullable<ReportTarget["check"]>): string {
   if (!check.ran) return `check: not run, ${check.reason}`;
   const [first = ""] = check.printed.trim().split("\n");
-  return check.passed ? `check: it prints ${JSON.stringify(check.expected)}` : `check: it does not print ${JSON.stringify(check.expected)} but ${JSON.stringify(first)}`;
+  return check.passed
+    ? `check: it prints ${JSON.stringify(check.expected)}`
+    : `check: it does not print ${JSON.stringify(check.expected)} but ${JSON.stringify(first)}`;
 }
 
 function describeAgainst(against: NonNullable<ReportTarget["against"]>): readonly string[] {

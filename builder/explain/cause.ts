@@ -16,10 +16,18 @@ export function explainDifferences(
   observed: { readonly a: Observed; readonly b: Observed },
   divergent: readonly DivergentPackage[],
 ): Explanation {
-  const where = divergent[0] === undefined ? "" : `; the first package that differs is ${divergent[0].package} (${divergent[0].why})`;
-  const failed = differences.find((difference): difference is Extract<Difference, { message: string }> => "message" in difference);
+  const where =
+    divergent[0] === undefined
+      ? ""
+      : `; the first package that differs is ${divergent[0].package} (${divergent[0].why})`;
+  const failed = differences.find(
+    (difference): difference is Extract<Difference, { message: string }> => "message" in difference,
+  );
   if (failed !== undefined) {
-    return { text: `the build failed in one environment only: ${failed.message}`, hint: "read that side's build.log: the build depends on its environment" };
+    return {
+      text: `the build failed in one environment only: ${failed.message}`,
+      hint: "read that side's build.log: the build depends on its environment",
+    };
   }
   for (const difference of differences) {
     if (difference.kind !== "bytes") continue;
@@ -29,7 +37,12 @@ export function explainDifferences(
       const seen = tokens(a).find((token) => difference.excerpt.a.includes(token) && !b.includes(token));
       const twin = tokens(b).find((token) => difference.excerpt.b.includes(token) && !a.includes(token));
       if (seen === undefined && twin === undefined) continue;
-      const said = [seen === undefined ? "" : `A's holds ${JSON.stringify(seen)}`, twin === undefined ? "" : `B's holds ${JSON.stringify(twin)}`].filter((text) => text !== "").join(", ");
+      const said = [
+        seen === undefined ? "" : `A's holds ${JSON.stringify(seen)}`,
+        twin === undefined ? "" : `B's holds ${JSON.stringify(twin)}`,
+      ]
+        .filter((text) => text !== "")
+        .join(", ");
       return {
         cause: id,
         text: `${difference.name} depends on ${id} (${about}): ${said}${where}`,

@@ -4,7 +4,20 @@ import { createReadStream } from "node:fs";
 export type DateFinding = { readonly artifact: string; readonly offset: number; readonly text: string };
 
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const longMonths = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
+const longMonths = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
 const DAY_MS = 86_400_000;
 
 /** How people and programs write a day (UTC), and the start of the epoch seconds that fall into it. */
@@ -16,11 +29,27 @@ export function spellingsOfDay(day: Date): readonly string[] {
   const short = months[day.getUTCMonth()] ?? "";
   const long = longMonths[day.getUTCMonth()] ?? "";
   return [
-    `${year}-${month}-${date}`, `${year}${month}${date}`, `${year}/${month}/${date}`, `${year}.${month}.${date}`, `${year}_${month}_${date}`,
-    `${date}.${month}.${year}`, `${date}/${month}/${year}`, `${month}/${date}/${year}`, `${date}-${month}-${year}`,
-    `${date} ${short} ${year}`, `${plain} ${short} ${year}`, `${date}-${short}-${year}`, `${short} ${date} ${year}`, `${short} ${plain.padStart(2, " ")} ${year}`, `${short} ${plain}, ${year}`,
-    `${date} ${long} ${year}`, `${plain} ${long} ${year}`, `${long} ${plain}, ${year}`, `${long} ${date}, ${year}`,
-    `${short} ${date} `, `${short} ${plain.padStart(2, " ")} `,
+    `${year}-${month}-${date}`,
+    `${year}${month}${date}`,
+    `${year}/${month}/${date}`,
+    `${year}.${month}.${date}`,
+    `${year}_${month}_${date}`,
+    `${date}.${month}.${year}`,
+    `${date}/${month}/${year}`,
+    `${month}/${date}/${year}`,
+    `${date}-${month}-${year}`,
+    `${date} ${short} ${year}`,
+    `${plain} ${short} ${year}`,
+    `${date}-${short}-${year}`,
+    `${short} ${date} ${year}`,
+    `${short} ${plain.padStart(2, " ")} ${year}`,
+    `${short} ${plain}, ${year}`,
+    `${date} ${long} ${year}`,
+    `${plain} ${long} ${year}`,
+    `${long} ${plain}, ${year}`,
+    `${long} ${date}, ${year}`,
+    `${short} ${date} `,
+    `${short} ${plain.padStart(2, " ")} `,
   ];
 }
 
@@ -39,7 +68,8 @@ export type Window = { readonly startMs: number; readonly endMs: number };
 export function spellingsOf(windows: readonly Window[]): readonly string[] {
   const found = new Set<string>();
   for (const { startMs, endMs } of windows) {
-    for (let day = Math.floor(startMs / DAY_MS); day <= Math.floor(endMs / DAY_MS); day++) for (const text of spellingsOfDay(new Date(day * DAY_MS))) found.add(text);
+    for (let day = Math.floor(startMs / DAY_MS); day <= Math.floor(endMs / DAY_MS); day++)
+      for (const text of spellingsOfDay(new Date(day * DAY_MS))) found.add(text);
     for (const text of epochSpellings(startMs, endMs)) found.add(text);
   }
   return [...found];
@@ -48,7 +78,11 @@ export function spellingsOf(windows: readonly Window[]): readonly string[] {
 const MAX_FINDINGS = 20;
 
 /** Looks for the spellings in a file, streamed; at most twenty findings. */
-export async function findDates(path: string, artifact: string, spellings: readonly string[]): Promise<readonly DateFinding[]> {
+export async function findDates(
+  path: string,
+  artifact: string,
+  spellings: readonly string[],
+): Promise<readonly DateFinding[]> {
   const overlap = Math.max(...spellings.map((text) => text.length)) - 1;
   const needles = spellings.map((text) => Buffer.from(text, "latin1"));
   const found = new Map<string, DateFinding>();
@@ -59,7 +93,8 @@ export async function findDates(path: string, artifact: string, spellings: reado
     for (const [index, needle] of needles.entries()) {
       const text = spellings[index] ?? "";
       const at = window.indexOf(needle);
-      if (at >= 0 && !found.has(text) && found.size < MAX_FINDINGS) found.set(text, { artifact, offset: base + at, text });
+      if (at >= 0 && !found.has(text) && found.size < MAX_FINDINGS)
+        found.set(text, { artifact, offset: base + at, text });
     }
     carried = Buffer.from(window.subarray(Math.max(0, window.length - overlap)));
     base += window.length - carried.length;

@@ -14,7 +14,12 @@ export type ByteDifference = {
   readonly section: string | undefined;
   /** Printable text around the first difference, of both files. */
   readonly excerpt: { readonly a: string; readonly b: string };
-  readonly sections: readonly { readonly name: string; readonly offset: number; readonly sizeBytes: number; readonly differingBytes: number }[];
+  readonly sections: readonly {
+    readonly name: string;
+    readonly offset: number;
+    readonly sizeBytes: number;
+    readonly differingBytes: number;
+  }[];
 };
 
 const CHUNK_BYTES = 1 << 20;

@@ -3,7 +3,11 @@ import { TwinsealError } from "../errors.ts";
 import { splitPlatform, type Platform } from "../platform.ts";
 
 /** What a file's first bytes say it is; undefined for what is no executable we know. */
-export type ExecutablePlatform = { readonly format: "elf" | "mach-o" | "pe"; readonly goos: string | undefined; readonly goarch: string | undefined };
+export type ExecutablePlatform = {
+  readonly format: "elf" | "mach-o" | "pe";
+  readonly goos: string | undefined;
+  readonly goarch: string | undefined;
+};
 
 const elfMachines: Readonly<Record<number, string>> = { 62: "amd64", 183: "arm64" };
 const machCpus: Readonly<Record<number, string>> = { 0x0100_0007: "amd64", 0x0100_000c: "arm64" };
@@ -31,7 +35,8 @@ export function platformOfHead(head: Buffer): ExecutablePlatform | undefined {
   }
   if (head.length >= 64 && head.readUInt16BE(0) === 0x4d5a) {
     const at = head.readUInt32LE(60);
-    if (at + 6 <= head.length && head.readUInt32BE(at) === 0x5045_0000) return { format: "pe", goos: "windows", goarch: peMachines[head.readUInt16LE(at + 4)] };
+    if (at + 6 <= head.length && head.readUInt32BE(at) === 0x5045_0000)
+      return { format: "pe", goos: "windows", goarch: peMachines[head.readUInt16LE(at + 4)] };
   }
   return undefined;
 }
@@ -41,6 +46,11 @@ export async function assertPlatform(path: string, platform: Platform): Promise<
   const { goos, goarch } = splitPlatform(platform);
   const found = await executablePlatform(path);
   if (found?.goos === goos && found.goarch === goarch) return;
-  const what = found === undefined ? "no executable" : `${found.format} for ${found.goos ?? "an unknown system"}/${found.goarch ?? "an unknown processor"}`;
-  throw new TwinsealError("verdict", "WRONG_PLATFORM", `${path} is ${what}, not an executable for ${platform}`, { hint: "is the package a command (package main)?" });
+  const what =
+    found === undefined
+      ? "no executable"
+      : `${found.format} for ${found.goos ?? "an unknown system"}/${found.goarch ?? "an unknown processor"}`;
+  throw new TwinsealError("verdict", "WRONG_PLATFORM", `${path} is ${what}, not an executable for ${platform}`, {
+    hint: "is the package a command (package main)?",
+  });
 }

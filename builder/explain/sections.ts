@@ -13,9 +13,18 @@ export async function readSections(path: string): Promise<readonly Section[]> {
   try {
     const head = await readAt(file, 0, 4096);
     const format = platformOfHead(head)?.format;
-    const sections = format === "elf" ? await elf(file, head) : format === "mach-o" ? await machO(file, head) : format === "pe" ? await pe(file, head) : [];
+    const sections =
+      format === "elf"
+        ? await elf(file, head)
+        : format === "mach-o"
+          ? await machO(file, head)
+          : format === "pe"
+            ? await pe(file, head)
+            : [];
     const { size } = await file.stat();
-    return sections.filter(({ offset, sizeBytes }) => sizeBytes > 0 && offset + sizeBytes <= size).toSorted((a, b) => a.offset - b.offset);
+    return sections
+      .filter(({ offset, sizeBytes }) => sizeBytes > 0 && offset + sizeBytes <= size)
+      .toSorted((a, b) => a.offset - b.offset);
   } catch (error) {
     if (error instanceof RangeError) return []; // a table that points out of the file
     throw error;
@@ -40,11 +49,19 @@ async function elf(file: FileHandle, head: Buffer): Promise<Section[]> {
   const count = Math.min(head.readUInt16LE(60), MAX_SECTIONS);
   const table = await readAt(file, start, count * 64);
   const nameTable = head.readUInt16LE(62) * 64;
-  const names = await readAt(file, Number(table.readBigUInt64LE(nameTable + 24)), Math.min(Number(table.readBigUInt64LE(nameTable + 32)), MAX_TABLE_BYTES));
+  const names = await readAt(
+    file,
+    Number(table.readBigUInt64LE(nameTable + 24)),
+    Math.min(Number(table.readBigUInt64LE(nameTable + 32)), MAX_TABLE_BYTES),
+  );
   const NOBITS = 8;
   return Array.from({ length: count }, (_, index) => index * 64)
     .filter((at) => table.readUInt32LE(at + 4) !== NOBITS)
-    .map((at) => ({ name: cString(names, table.readUInt32LE(at)), offset: Number(table.readBigUInt64LE(at + 24)), sizeBytes: Number(table.readBigUInt64LE(at + 32)) }));
+    .map((at) => ({
+      name: cString(names, table.readUInt32LE(at)),
+      offset: Number(table.readBigUInt64LE(at + 24)),
+      sizeBytes: Number(table.readBigUInt64LE(at + 32)),
+    }));
 }
 
 /** Mach-O 64 bit: LC_SEGMENT_64 commands with sections of 80 bytes, and the rest of __LINKEDIT as one. */
@@ -55,10 +72,19 @@ async function machO(file: FileHandle, head: Buffer): Promise<Section[]> {
     const sizeBytes = commands.readUInt32LE(at + 4);
     if (commands.readUInt32LE(at) === 0x19) {
       const count = Math.min(commands.readUInt32LE(at + 64), MAX_SECTIONS);
-      if (count === 0) sections.push({ name: cString(commands, at + 8, 16), offset: Number(commands.readBigUInt64LE(at + 40)), sizeBytes: Number(commands.readBigUInt64LE(at + 48)) });
+      if (count === 0)
+        sections.push({
+          name: cString(commands, at + 8, 16),
+          offset: Number(commands.readBigUInt64LE(at + 40)),
+          sizeBytes: Number(commands.readBigUInt64LE(at + 48)),
+        });
       for (let index = 0; index < count; index++) {
         const section = at + 72 + index * 80;
-        sections.push({ name: cString(commands, section, 16), offset: commands.readUInt32LE(section + 48), sizeBytes: Number(commands.readBigUInt64LE(section + 40)) });
+        sections.push({
+          name: cString(commands, section, 16),
+          offset: commands.readUInt32LE(section + 48),
+          sizeBytes: Number(commands.readBigUInt64LE(section + 40)),
+        });
       }
     }
     if (sizeBytes < 8) break;
@@ -72,7 +98,11 @@ async function pe(file: FileHandle, head: Buffer): Promise<Section[]> {
   const at = head.readUInt32LE(60);
   const count = Math.min(head.readUInt16LE(at + 6), MAX_SECTIONS);
   const table = await readAt(file, at + 24 + head.readUInt16LE(at + 20), count * 40);
-  return Array.from({ length: count }, (_, index) => index * 40).map((row) => ({ name: cString(table, row, 8), offset: table.readUInt32LE(row + 20), sizeBytes: table.readUInt32LE(row + 16) }));
+  return Array.from({ length: count }, (_, index) => index * 40).map((row) => ({
+    name: cString(table, row, 8),
+    offset: table.readUInt32LE(row + 20),
+    sizeBytes: table.readUInt32LE(row + 16),
+  }));
 }
 
 function cString(from: Buffer, start: number, max = 256): string {

@@ -14,18 +14,24 @@ export function assertSafeEntries(names: readonly string[]): void {
   const directories = new Map<string, string>();
   for (const name of names) {
     const parts = name.split("/");
-    if (name.startsWith("/") || /[\\\0]/.test(name) || parts.some((part) => part === "" || part === "." || part === "..")) {
+    if (
+      name.startsWith("/") ||
+      /[\\\0]/.test(name) ||
+      parts.some((part) => part === "" || part === "." || part === "..")
+    ) {
       throw unsafe(name, "points out of the archive");
     }
     const folded = name.toLowerCase();
     const twin = seen.get(folded);
-    if (twin !== undefined) throw unsafe(name, twin === name ? "occurs twice" : `differs from ${JSON.stringify(twin)} only by case`);
+    if (twin !== undefined)
+      throw unsafe(name, twin === name ? "occurs twice" : `differs from ${JSON.stringify(twin)} only by case`);
     seen.set(folded, name);
     for (let end = folded.lastIndexOf("/"); end > 0; end = folded.lastIndexOf("/", end - 1)) {
       const directory = folded.slice(0, end);
       const written = directories.get(directory);
       const here = name.slice(0, end);
-      if (written !== undefined && written !== here) throw unsafe(name, `lies in a directory that differs from ${JSON.stringify(written)} only by case`);
+      if (written !== undefined && written !== here)
+        throw unsafe(name, `lies in a directory that differs from ${JSON.stringify(written)} only by case`);
       if (written !== undefined) break; // its parents are known
       directories.set(directory, here);
     }

@@ -39,9 +39,14 @@ export async function openChecksumDatabase(deps: ChecksumDatabaseDeps): Promise<
   const remembered = await readRemembered(deps.stateDir, key);
   const latest = parseHead(verifyNote(await answer(deps, "latest"), key), key);
   if (remembered !== undefined && latest.size < remembered.size) {
-    throw new TwinsealError("alarm", "LOG_SHRANK", `${key.name} shows ${latest.size} records; it had ${remembered.size} when last seen`, {
-      hint: "an old or another log is being served: do not trust this network",
-    });
+    throw new TwinsealError(
+      "alarm",
+      "LOG_SHRANK",
+      `${key.name} shows ${latest.size} records; it had ${remembered.size} when last seen`,
+      {
+        hint: "an old or another log is being served: do not trust this network",
+      },
+    );
   }
   let head = latest;
   if (remembered !== undefined) await assertPrefix(read, remembered, latest, key);
@@ -70,18 +75,28 @@ export async function openChecksumDatabase(deps: ChecksumDatabaseDeps): Promise<
 }
 
 function broken(path: string, version: string, why: string): TwinsealError {
-  return new TwinsealError("alarm", "LOG_RECORD_UNPROVEN", `the checksum database's record of ${path} ${version} ${why}`, {
-    hint: "whoever serves the checksum database answers with something else: do not trust this network",
-  });
+  return new TwinsealError(
+    "alarm",
+    "LOG_RECORD_UNPROVEN",
+    `the checksum database's record of ${path} ${version} ${why}`,
+    {
+      hint: "whoever serves the checksum database answers with something else: do not trust this network",
+    },
+  );
 }
 
 async function assertPrefix(read: ReadTile, older: TreeHead, newer: TreeHead, key: NoteKey): Promise<void> {
   if (older.size === newer.size && older.root.equals(newer.root)) return;
   const roots = older.size === newer.size ? undefined : await consistentRoots(read, older.size, newer.size);
   if (roots !== undefined && roots.newer.equals(newer.root) && roots.older.equals(older.root)) return;
-  throw new TwinsealError("alarm", "LOG_FORKED", `${key.name} forked: the tree of ${newer.size} records does not contain the one of ${older.size} that was seen before`, {
-    hint: "two histories of the log exist: keep both tree heads and report them",
-  });
+  throw new TwinsealError(
+    "alarm",
+    "LOG_FORKED",
+    `${key.name} forked: the tree of ${newer.size} records does not contain the one of ${older.size} that was seen before`,
+    {
+      hint: "two histories of the log exist: keep both tree heads and report them",
+    },
+  );
 }
 
 /** `<index>\n<record>\n\n<signed note>`. */
@@ -96,7 +111,8 @@ function parseRecord(record: string, path: string, version: string): { h1: H1; g
   const [zipLine, modLine, end, ...more] = record.split("\n");
   const zip = `${path} ${version} `;
   const mod = `${path} ${version}/go.mod `;
-  if (zipLine?.startsWith(zip) !== true || modLine?.startsWith(mod) !== true || end !== "" || more.length > 0) throw broken(path, version, "is about something else");
+  if (zipLine?.startsWith(zip) !== true || modLine?.startsWith(mod) !== true || end !== "" || more.length > 0)
+    throw broken(path, version, "is about something else");
   return { h1: h1Schema.parse(zipLine.slice(zip.length)), goModH1: h1Schema.parse(modLine.slice(mod.length)) };
 }
 
@@ -112,14 +128,22 @@ function parseHead(text: string, key: NoteKey): TreeHead {
 
 async function readRemembered(stateDir: string, key: NoteKey): Promise<TreeHead | undefined> {
   try {
-    const { size, root } = JSON.parse(await readFile(statePath(stateDir, key), "utf8")) as { size: number; root: string };
+    const { size, root } = JSON.parse(await readFile(statePath(stateDir, key), "utf8")) as {
+      size: number;
+      root: string;
+    };
     return { size, root: Buffer.from(root, "base64") };
   } catch (error) {
     if (systemCodeOf(error) === "ENOENT") return undefined;
-    throw new TwinsealError("alarm", "LOG_STATE_DAMAGED", `the remembered tree head of ${key.name} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-      hint: `look at ${statePath(stateDir, key)}; removing it forgets what was seen`,
-    });
+    throw new TwinsealError(
+      "alarm",
+      "LOG_STATE_DAMAGED",
+      `the remembered tree head of ${key.name} cannot be read: ${messageOf(error)}`,
+      {
+        cause: error,
+        hint: `look at ${statePath(stateDir, key)}; removing it forgets what was seen`,
+      },
+    );
   }
 }
 
@@ -127,7 +151,9 @@ async function remember(stateDir: string, head: TreeHead, key: NoteKey): Promise
   await mkdir(stateDir, { recursive: true });
   const path = statePath(stateDir, key);
   const temporary = `${path}.${process.pid}-${randomUUID()}`;
-  await writeFile(temporary, `${JSON.stringify({ size: head.size, root: head.root.toString("base64") })}\n`, { flush: true });
+  await writeFile(temporary, `${JSON.stringify({ size: head.size, root: head.root.toString("base64") })}\n`, {
+    flush: true,
+  });
   await rename(temporary, path);
 }
 
@@ -166,9 +192,17 @@ async function answerBytes(deps: ChecksumDatabaseDeps, path: string, maxBytes: n
     }
   }
   if (absent) {
-    throw new TwinsealError("world", "LOG_RECORD_ABSENT", `the checksum database, as it is served here, has no ${path}`, {
-      hint: "set GOPROXY to a proxy that serves the whole checksum database",
-    });
+    throw new TwinsealError(
+      "world",
+      "LOG_RECORD_ABSENT",
+      `the checksum database, as it is served here, has no ${path}`,
+      {
+        hint: "set GOPROXY to a proxy that serves the whole checksum database",
+      },
+    );
   }
-  throw new TwinsealError("world", "NETWORK", `reading ${path} from the checksum database: ${messageOf(last)}`, { cause: last, hint: "set GOPROXY to a proxy that serves the checksum database" });
+  throw new TwinsealError("world", "NETWORK", `reading ${path} from the checksum database: ${messageOf(last)}`, {
+    cause: last,
+    hint: "set GOPROXY to a proxy that serves the checksum database",
+  });
 }

@@ -31,9 +31,14 @@ const MIN_BYTES_PER_SECOND = 20_000;
 export async function fetchBlob(wanted: WantedBlob, deps: FetchBlobDeps): Promise<void> {
   if (await arrivesElsewhere(wanted, deps)) return;
   for (const url of wanted.urls) if (await fetchFrom(url, wanted, deps)) return;
-  throw new TwinsealError("world", "INPUT_NOT_FOUND", `${wanted.label} is at none of ${wanted.urls.map(publicUrl).join(", ")}`, {
-    hint: "look at GOPROXY, or at the file's url in the recipe",
-  });
+  throw new TwinsealError(
+    "world",
+    "INPUT_NOT_FOUND",
+    `${wanted.label} is at none of ${wanted.urls.map(publicUrl).join(", ")}`,
+    {
+      hint: "look at GOPROXY, or at the file's url in the recipe",
+    },
+  );
 }
 
 /** Another process may be fetching the same: then its bytes are waited for, as long as they grow. */
@@ -52,7 +57,7 @@ type Outcome = "stored" | "absent" | "start again";
 async function fetchFrom(url: string, wanted: WantedBlob, deps: FetchBlobDeps): Promise<boolean> {
   const retry = deps.retry ?? defaultRetry;
   let haveBytes = 0;
-  for (let failures = 0; ; ) {
+  for (let failures = 0; ;) {
     try {
       const outcome = await attempt(url, wanted, deps);
       if (outcome !== "start again") return outcome === "stored";
@@ -61,7 +66,11 @@ async function fetchFrom(url: string, wanted: WantedBlob, deps: FetchBlobDeps): 
       failures = (resumable?.sizeBytes ?? 0) > haveBytes ? 1 : failures + 1;
       haveBytes = Math.max(haveBytes, resumable?.sizeBytes ?? 0);
       if (!isNetworkError(error) || failures >= retry.attempts || deps.signal?.aborted === true) throw error;
-      await sleep(retry.backoffMs * 2 ** (failures - 1), undefined, deps.signal === undefined ? {} : { signal: deps.signal });
+      await sleep(
+        retry.backoffMs * 2 ** (failures - 1),
+        undefined,
+        deps.signal === undefined ? {} : { signal: deps.signal },
+      );
     }
   }
 }
@@ -90,7 +99,11 @@ async function attempt(url: string, wanted: WantedBlob, deps: FetchBlobDeps): Pr
     body = response.body;
   }
   try {
-    await locked(wanted, () => putBlob(store, bytesOf(resumed ? resumable : undefined, body, deps.onBytes), wanted, { maxBytes: wanted.sizeBytes }));
+    await locked(wanted, () =>
+      putBlob(store, bytesOf(resumed ? resumable : undefined, body, deps.onBytes), wanted, {
+        maxBytes: wanted.sizeBytes,
+      }),
+    );
   } catch (error) {
     // The first part may be of a power cut or of another server: only a whole download is evidence.
     if (!resumed || !(error instanceof TwinsealError) || error.code !== "DIGEST_MISMATCH") throw error;
@@ -108,7 +121,9 @@ async function* bytesOf(
 ): AsyncGenerator<Uint8Array> {
   let doneBytes = 0;
   const parts = [
-    ...(first === undefined || first.sizeBytes === 0 ? [] : [createReadStream(first.path, { end: first.sizeBytes - 1, highWaterMark: 1 << 18 })]),
+    ...(first === undefined || first.sizeBytes === 0
+      ? []
+      : [createReadStream(first.path, { end: first.sizeBytes - 1, highWaterMark: 1 << 18 })]),
     ...(rest === undefined ? [] : [rest]),
   ];
   for (const part of parts) {
@@ -129,7 +144,9 @@ async function locked<T>(wanted: WantedBlob, work: () => Promise<T>): Promise<T>
     if (!(error instanceof TwinsealError)) throw error;
     const tooLong = error.code === "HTTP_TOO_LARGE" || error.code === "BLOB_TOO_LARGE";
     if (!tooLong && error.code !== "DIGEST_MISMATCH") throw error;
-    const what = tooLong ? `expected sha256 ${wanted.sha256}, and not more than ${wanted.sizeBytes} bytes` : error.message;
+    const what = tooLong
+      ? `expected sha256 ${wanted.sha256}, and not more than ${wanted.sizeBytes} bytes`
+      : error.message;
     throw new TwinsealError("alarm", "DIGEST_MISMATCH", `${wanted.label}: ${what}`, {
       hint: "what was served is not what the lock pins; nothing of it was kept",
       cause: error,
@@ -139,5 +156,9 @@ async function locked<T>(wanted: WantedBlob, work: () => Promise<T>): Promise<T>
 
 function statusError(url: string, status: number): TwinsealError {
   const transient = status >= 500 || status === 429 || status === 408;
-  return new TwinsealError("world", transient ? "NETWORK" : "HTTP_STATUS", `${publicUrl(url)}: the server answered ${status}`);
+  return new TwinsealError(
+    "world",
+    transient ? "NETWORK" : "HTTP_STATUS",
+    `${publicUrl(url)}: the server answered ${status}`,
+  );
 }

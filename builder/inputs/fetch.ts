@@ -41,7 +41,9 @@ export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
   if (missing.length === 0) return;
   const situation = describe(wanted, missing);
   if (deps.offline) {
-    throw new TwinsealError("world", "OFFLINE_MISSING", `offline, and the store lacks ${situation}`, { hint: "run twinseal fetch where there is a network" });
+    throw new TwinsealError("world", "OFFLINE_MISSING", `offline, and the store lacks ${situation}`, {
+      hint: "run twinseal fetch where there is a network",
+    });
   }
   const { source } = lock;
   const ofGit = source.kind === "git" ? source.archive.sha256 : undefined;
@@ -73,7 +75,10 @@ async function findMissing(wanted: readonly WantedBlob[], store: Store): Promise
   const broken = wanted.find((blob, index) => sizes[index] !== undefined && sizes[index] !== blob.sizeBytes);
   if (broken !== undefined) {
     const movedTo = await setAside(store, blobPath(store, broken.sha256));
-    throw storeDamaged(`entry ${broken.sha256} (${broken.label}) has not the locked ${broken.sizeBytes} bytes`, movedTo);
+    throw storeDamaged(
+      `entry ${broken.sha256} (${broken.label}) has not the locked ${broken.sizeBytes} bytes`,
+      movedTo,
+    );
   }
   return wanted.filter((_, index) => sizes[index] === undefined);
 }
@@ -99,7 +104,13 @@ async function fetchAll(missing: readonly WantedBlob[], present: number, deps: F
       if (signal.aborted) return;
       try {
         const { store, http, retry } = deps;
-        await fetchBlob(blob, { store, http, signal, onBytes: (bytes) => tell.bytes(blob, bytes), ...(retry === undefined ? {} : { retry }) });
+        await fetchBlob(blob, {
+          store,
+          http,
+          signal,
+          onBytes: (bytes) => tell.bytes(blob, bytes),
+          ...(retry === undefined ? {} : { retry }),
+        });
         tell.done(blob);
       } catch (error) {
         fault ??= { error };
@@ -108,11 +119,15 @@ async function fetchAll(missing: readonly WantedBlob[], present: number, deps: F
     }
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL, missing.length) }, work));
-  if (deps.signal?.aborted === true) throw new TwinsealError("world", "STOPPED", "fetching was stopped", { hint: "twinseal fetch resumes it" });
+  if (deps.signal?.aborted === true)
+    throw new TwinsealError("world", "STOPPED", "fetching was stopped", { hint: "twinseal fetch resumes it" });
   if (fault !== undefined) throw fault.error;
 }
 
-type Tally = { readonly bytes: (blob: WantedBlob, doneBytes: number) => void; readonly done: (blob: WantedBlob) => void };
+type Tally = {
+  readonly bytes: (blob: WantedBlob, doneBytes: number) => void;
+  readonly done: (blob: WantedBlob) => void;
+};
 
 function createTally(missing: readonly WantedBlob[], present: number, onProgress: FetchDeps["onProgress"]): Tally {
   const totalBytes = missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

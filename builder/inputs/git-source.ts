@@ -37,7 +37,11 @@ export async function resolveTag(from: string, tag: string, deps: GitSourceDeps)
   await checkOutTree(repository, dir, gitEnv);
   const tree = await treeOidOf(dir, repository.tree);
   if (tree !== repository.tree) {
-    throw new TwinsealError("alarm", "TREE_MISMATCH", `the files of ${tag} make the tree ${tree}, and the commit names ${repository.tree}`);
+    throw new TwinsealError(
+      "alarm",
+      "TREE_MISMATCH",
+      `the files of ${tag} make the tree ${tree}, and the commit names ${repository.tree}`,
+    );
   }
   const path = join(workDir, "tree.tar");
   await createTar(dir, names.toSorted(), path);
@@ -63,12 +67,21 @@ export async function fetchGitArchive(source: LockedGit, deps: GitSourceDeps): P
   const found = await resolveTag(source.url, source.tag, deps);
   for (const key of ["oid", "commit", "tree"] as const) {
     if (found[key] !== source[key]) {
-      throw new TwinsealError("alarm", "TAG_MOVED", `${source.tag} of ${source.url} moved: its ${key} was ${source[key]} when it was locked and is ${found[key]} now`, {
-        hint: "a published tag must never move: ask upstream why, before anything is built from it",
-      });
+      throw new TwinsealError(
+        "alarm",
+        "TAG_MOVED",
+        `${source.tag} of ${source.url} moved: its ${key} was ${source[key]} when it was locked and is ${found[key]} now`,
+        {
+          hint: "a published tag must never move: ask upstream why, before anything is built from it",
+        },
+      );
     }
   }
   if (found.archive.sha256 !== source.archive.sha256) {
-    throw new TwinsealError("alarm", "DIGEST_MISMATCH", `the archive of ${source.tag} has the sha256 ${found.archive.sha256}, and the lock says ${source.archive.sha256}`);
+    throw new TwinsealError(
+      "alarm",
+      "DIGEST_MISMATCH",
+      `the archive of ${source.tag} has the sha256 ${found.archive.sha256}, and the lock says ${source.archive.sha256}`,
+    );
   }
 }

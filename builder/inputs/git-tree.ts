@@ -24,13 +24,18 @@ async function hashTree(dir: Buffer, algorithm: string): Promise<Buffer> {
     entries.push({ name, ...(await hashEntry(Buffer.concat([dir, Buffer.from("/"), name]), algorithm)) });
   }
   entries.sort((a, b) => Buffer.compare(sortName(a), sortName(b)));
-  return hashObject("tree", Buffer.concat(entries.flatMap(({ mode, name, oid }) => [Buffer.from(`${mode} `), name, Buffer.from([0]), oid])), algorithm);
+  return hashObject(
+    "tree",
+    Buffer.concat(entries.flatMap(({ mode, name, oid }) => [Buffer.from(`${mode} `), name, Buffer.from([0]), oid])),
+    algorithm,
+  );
 }
 
 async function hashEntry(path: Buffer, algorithm: string): Promise<Omit<Entry, "name">> {
   const stat = await lstat(path);
   if (stat.isDirectory()) return { mode: "40000", oid: await hashTree(path, algorithm) };
-  if (stat.isSymbolicLink()) return { mode: "120000", oid: hashObject("blob", await readlink(path, { encoding: "buffer" }), algorithm) };
+  if (stat.isSymbolicLink())
+    return { mode: "120000", oid: hashObject("blob", await readlink(path, { encoding: "buffer" }), algorithm) };
   const mode = (stat.mode & 0o100) === 0 ? "100644" : "100755";
   return { mode, oid: hashObject("blob", await readFile(path), algorithm) };
 }
@@ -42,4 +47,3 @@ function sortName({ mode, name }: Entry): Buffer {
 function hashObject(kind: "tree" | "blob", content: Buffer, algorithm: string): Buffer {
   return createHash(algorithm).update(`${kind} ${content.length}\0`).update(content).digest();
 }
-

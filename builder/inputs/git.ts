@@ -6,8 +6,20 @@ import { runProcess, type ProcessResult } from "../process.ts";
 export type GitEnv = Readonly<Record<string, string>>;
 
 const passed = [
-  "PATH", "HOME", "XDG_CONFIG_HOME", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "GIT_SSL_CAINFO",
-  "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+  "PATH",
+  "HOME",
+  "XDG_CONFIG_HOME",
+  "SSH_AUTH_SOCK",
+  "SSL_CERT_FILE",
+  "GIT_SSL_CAINFO",
+  "http_proxy",
+  "https_proxy",
+  "all_proxy",
+  "no_proxy",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "ALL_PROXY",
+  "NO_PROXY",
 ] as const;
 
 /** Pure: the allowed part of an environment. A user's own git settings count, so `insteadOf` may name a mirror. */
@@ -31,9 +43,26 @@ const TIMEOUT_MS = 15 * 60_000;
 
 /** Settings that a repository or a user must not be able to change: no hook, no helper program of the server's choice. */
 const fixed = [
-  "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "transfer.fsckObjects=true",
-  "-c", "core.protectHFS=true", "-c", "core.protectNTFS=true", "-c", "core.symlinks=true", "-c", "core.autocrlf=false",
-  "-c", "protocol.ext.allow=never", "-c", "submodule.recurse=false",
+  "-c",
+  "core.hooksPath=/dev/null",
+  "-c",
+  "gc.auto=0",
+  "-c",
+  "maintenance.auto=false",
+  "-c",
+  "transfer.fsckObjects=true",
+  "-c",
+  "core.protectHFS=true",
+  "-c",
+  "core.protectNTFS=true",
+  "-c",
+  "core.symlinks=true",
+  "-c",
+  "core.autocrlf=false",
+  "-c",
+  "protocol.ext.allow=never",
+  "-c",
+  "submodule.recurse=false",
 ] as const;
 
 /**
@@ -45,11 +74,23 @@ export async function fetchTag(from: string, tag: string, workDir: string, env: 
   const ref = `refs/tags/${tag}`;
   const listed = await git(["ls-remote", "--exit-code", "--", from, ref], undefined, env);
   if (listed.code === 2) {
-    throw new TwinsealError("caller", "TAG_UNKNOWN", `${from} has no tag ${tag}`, { hint: "is the version published, and the recipe's `tag` the way this project names its tags?" });
+    throw new TwinsealError("caller", "TAG_UNKNOWN", `${from} has no tag ${tag}`, {
+      hint: "is the version published, and the recipe's `tag` the way this project names its tags?",
+    });
   }
   mustSucceed(listed, `asking ${from} for ${tag}`);
   mustSucceed(await git(["init", "--quiet", "--bare", "--template=", gitDir], undefined, env), "making a repository");
-  const fetch = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", from, `${ref}:${ref}`];
+  const fetch = [
+    "fetch",
+    "--quiet",
+    "--depth=1",
+    "--no-tags",
+    "--no-recurse-submodules",
+    "--no-write-fetch-head",
+    "--",
+    from,
+    `${ref}:${ref}`,
+  ];
   mustSucceed(await git(fetch, gitDir, env), `fetching ${tag} from ${from}`);
   const ask = async (...args: string[]) => mustSucceed(await git(args, gitDir, env), `reading ${tag}`).stdout.trim();
   const commit = await ask("rev-parse", "--verify", `${ref}^{commit}`);
@@ -106,12 +147,21 @@ async function git(args: readonly string[], gitDir: string | undefined, env: Git
     });
   } catch (error) {
     if (!(error instanceof TwinsealError) || error.code !== "PROCESS_NOT_STARTED") throw error;
-    throw new TwinsealError("world", "GIT_MISSING", "git is not installed, and this source is a git repository", { hint: "install git", cause: error });
+    throw new TwinsealError("world", "GIT_MISSING", "git is not installed, and this source is a git repository", {
+      hint: "install git",
+      cause: error,
+    });
   }
 }
 
 function mustSucceed(result: ProcessResult, what: string): ProcessResult {
   if (result.code === 0) return result;
-  const said = result.stderr.trim().split("\n").findLast((line) => line !== "") ?? `git ended with ${result.code ?? result.signal}`;
-  throw new TwinsealError("world", "GIT_FAILED", `${what}: ${said}`, { hint: "check the network and the repository's URL; git's own settings (insteadOf) may name a mirror" });
+  const said =
+    result.stderr
+      .trim()
+      .split("\n")
+      .findLast((line) => line !== "") ?? `git ended with ${result.code ?? result.signal}`;
+  throw new TwinsealError("world", "GIT_FAILED", `${what}: ${said}`, {
+    hint: "check the network and the repository's URL; git's own settings (insteadOf) may name a mirror",
+  });
 }

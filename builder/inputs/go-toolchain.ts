@@ -22,9 +22,14 @@ export async function toolchainTree(store: Store, toolchain: LockedToolchain): P
   if (fault === undefined) return tree;
   if (fault !== "absent") {
     await rename(tree, join(store.root, "damaged", `toolchain-${toolchain.zip.sha256}-${randomUUID()}`));
-    throw new TwinsealError("alarm", "STORE_DAMAGED", `the store's toolchain ${toolchain.version} (${toolchain.zip.sha256}) is damaged: ${fault}`, {
-      hint: "it was moved aside and is extracted again on the next run; find out who changed it",
-    });
+    throw new TwinsealError(
+      "alarm",
+      "STORE_DAMAGED",
+      `the store's toolchain ${toolchain.version} (${toolchain.zip.sha256}) is damaged: ${fault}`,
+      {
+        hint: "it was moved aside and is extracted again on the next run; find out who changed it",
+      },
+    );
   }
   const zip = await verifyBlob(store, toolchain.zip.sha256);
   const temporary = join(store.root, "tmp", `${process.pid}-${randomUUID()}`);
@@ -68,7 +73,12 @@ async function extractToolchain(zipPath: string, to: string, toolchain: LockedTo
     chmodSync(path, isProgram(name) ? 0o755 : 0o644); // whatever the umask
   }
   const h1 = h1Of(digests);
-  if (h1 !== toolchain.h1) throw new TwinsealError("alarm", "DIGEST_MISMATCH", `toolchain ${toolchain.version} has ${h1}, and the lock says ${toolchain.h1}`);
+  if (h1 !== toolchain.h1)
+    throw new TwinsealError(
+      "alarm",
+      "DIGEST_MISMATCH",
+      `toolchain ${toolchain.version} has ${h1}, and the lock says ${toolchain.h1}`,
+    );
 }
 
 /** What is wrong with an extracted tree: undefined when every byte, mode and name is the lock's, `absent` without one. */
@@ -85,7 +95,10 @@ function treeFault(tree: string, toolchain: LockedToolchain): string | undefined
       else {
         const executable = (lstatSync(path).mode & 0o111) !== 0;
         if (executable !== isProgram(name)) fault ??= `${name} has another mode`;
-        digests.push({ name: `${prefix}${zipName(name)}`, sha256: createHash("sha256").update(readFileSync(path)).digest("hex") });
+        digests.push({
+          name: `${prefix}${zipName(name)}`,
+          sha256: createHash("sha256").update(readFileSync(path)).digest("hex"),
+        });
       }
     }
   };

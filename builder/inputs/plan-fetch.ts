@@ -15,7 +15,12 @@ export const toolchainModule = "golang.org/toolchain";
 
 /** Pure: every blob once, the largest first, so that none is left over at the end. Git archives have no URL. */
 export function planFetch(lock: Lock, host: Host, proxies: readonly string[]): readonly WantedBlob[] {
-  const wanted = [...toolchains(lock, host, proxies), ...modules(lock, proxies), ...source(lock, proxies), ...files(lock)];
+  const wanted = [
+    ...toolchains(lock, host, proxies),
+    ...modules(lock, proxies),
+    ...source(lock, proxies),
+    ...files(lock),
+  ];
   const bySha256 = new Map(wanted.map((blob) => [blob.sha256, blob]));
   return [...bySha256.values()].toSorted((a, b) => b.sizeBytes - a.sizeBytes);
 }
@@ -40,7 +45,11 @@ function toolchains(lock: Lock, host: Host, proxies: readonly string[]): readonl
   return lock.go.toolchains
     .filter((toolchain) => toolchain.host === host)
     .map(({ version, zip }) =>
-      want(`Go ${version.replace(/^v0\.0\.1-go/, "")}`, zip, proxies.map((proxy) => moduleUrl(proxy, toolchainModule, version, "zip"))),
+      want(
+        `Go ${version.replace(/^v0\.0\.1-go/, "")}`,
+        zip,
+        proxies.map((proxy) => moduleUrl(proxy, toolchainModule, version, "zip")),
+      ),
     );
 }
 
@@ -56,7 +65,13 @@ function source({ source }: Lock, proxies: readonly string[]): readonly WantedBl
   switch (source.kind) {
     case "module": {
       const { path, version, zip } = source;
-      return [want(`${path}@${version}`, zip, proxies.map((proxy) => moduleUrl(proxy, path, version, "zip")))];
+      return [
+        want(
+          `${path}@${version}`,
+          zip,
+          proxies.map((proxy) => moduleUrl(proxy, path, version, "zip")),
+        ),
+      ];
     }
     case "git":
       return [want(`${source.url} ${source.tag}`, source.archive, [])];

@@ -12,7 +12,8 @@ export function parseNoteKey(text: string): NoteKey {
   const [name = "", hash = "", ...rest] = text.split("+");
   const key = Buffer.from(rest.join("+"), "base64");
   const computed = createHash("sha256").update(`${name}\n`).update(key).digest().subarray(0, 4);
-  if (key.length !== 33 || key[0] !== ED25519 || computed.toString("hex") !== hash) throw new TypeError(`not a note key: ${name}`);
+  if (key.length !== 33 || key[0] !== ED25519 || computed.toString("hex") !== hash)
+    throw new TypeError(`not a note key: ${name}`);
   return { name, hash: computed, publicKey: key.subarray(1) };
 }
 
@@ -30,7 +31,11 @@ export function verifyNote(note: string, key: NoteKey): string {
         const parts = /^\u2014 (\S+) (\S+)$/.exec(line);
         if (parts === null || parts[1] !== key.name) return false;
         const bytes = Buffer.from(parts[2] ?? "", "base64");
-        return bytes.length === 68 && bytes.subarray(0, 4).equals(key.hash) && verify(null, Buffer.from(text), publicKey, bytes.subarray(4));
+        return (
+          bytes.length === 68 &&
+          bytes.subarray(0, 4).equals(key.hash) &&
+          verify(null, Buffer.from(text), publicKey, bytes.subarray(4))
+        );
       });
   if (!signed) {
     throw new TwinsealError("alarm", "NOTE_UNSIGNED", `a tree head of ${key.name} has no valid signature`, {

@@ -55,16 +55,30 @@ async function assertContained(root: string, dir: string): Promise<void> {
     else if (stat.isSymbolicLink()) {
       const target = posix.normalize(posix.join(posix.dirname(path), await readlink(path)));
       if ((await readlink(path)).startsWith("/") || !`${target}/`.startsWith(`${root}/`)) {
-        throw new TwinsealError("caller", "SOURCE_UNSAFE", `the link ${path.slice(root.length + 1)} points out of the source`, { hint: "copy the file it points to into the tree" });
+        throw new TwinsealError(
+          "caller",
+          "SOURCE_UNSAFE",
+          `the link ${path.slice(root.length + 1)} points out of the source`,
+          { hint: "copy the file it points to into the tree" },
+        );
       }
     } else if (!stat.isFile()) {
-      throw new TwinsealError("caller", "SOURCE_UNSAFE", `${path.slice(root.length + 1)} is neither a file, a directory nor a link`);
+      throw new TwinsealError(
+        "caller",
+        "SOURCE_UNSAFE",
+        `${path.slice(root.length + 1)} is neither a file, a directory nor a link`,
+      );
     }
   }
 }
 
 /** Puts the recipe's prefetched files into the tree; a path that is taken is the caller's mistake. */
-export async function placeFiles(files: Lock["files"], recipeFiles: NonNullable<Recipe["files"]>, store: Store, dir: string): Promise<void> {
+export async function placeFiles(
+  files: Lock["files"],
+  recipeFiles: NonNullable<Recipe["files"]>,
+  store: Store,
+  dir: string,
+): Promise<void> {
   for (const file of files) {
     const path = join(dir, file.to);
     await mkdir(dirname(path), { recursive: true });

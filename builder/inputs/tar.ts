@@ -18,8 +18,10 @@ export async function extractTar(path: string, dir: string): Promise<void> {
       if (entry.type === "Directory") return;
       names.push(name);
       if (entry.type !== "File" && entry.type !== "SymbolicLink") fault ??= unsafe(name, `is a ${entry.type}`);
-      if (entry.type === "SymbolicLink" && leavesTree(name, entry.linkpath ?? "")) fault ??= unsafe(name, "is a link out of the tree");
-      if (totalBytes > MAX_TOTAL_BYTES) fault ??= unsafe(name, `makes the archive larger than ${MAX_TOTAL_BYTES} bytes`);
+      if (entry.type === "SymbolicLink" && leavesTree(name, entry.linkpath ?? ""))
+        fault ??= unsafe(name, "is a link out of the tree");
+      if (totalBytes > MAX_TOTAL_BYTES)
+        fault ??= unsafe(name, `makes the archive larger than ${MAX_TOTAL_BYTES} bytes`);
     },
   });
   if (fault !== undefined) throw fault;
@@ -31,7 +33,19 @@ export async function extractTar(path: string, dir: string): Promise<void> {
 export async function createTar(dir: string, names: readonly string[], path: string): Promise<void> {
   // A leading @ would make tar read another archive.
   const entries = names.map((name) => `./${name}`);
-  await create({ cwd: dir, file: path, portable: true, mtime: new Date(0), noDirRecurse: true, strict: true, follow: false, umask: 0o022 }, entries);
+  await create(
+    {
+      cwd: dir,
+      file: path,
+      portable: true,
+      mtime: new Date(0),
+      noDirRecurse: true,
+      strict: true,
+      follow: false,
+      umask: 0o022,
+    },
+    entries,
+  );
 }
 
 function leavesTree(name: string, target: string): boolean {

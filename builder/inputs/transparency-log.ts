@@ -46,7 +46,10 @@ async function storedHash(read: ReadTile, size: number, level: number, index: nu
     const start = ((first % TILE_WIDTH) + at) * 32;
     return tile.subarray(start, start + 32);
   });
-  while (hashes.length > 1) hashes = Array.from({ length: hashes.length / 2 }, (_, at) => nodeHash(hashes[2 * at] ?? tile, hashes[2 * at + 1] ?? tile));
+  while (hashes.length > 1)
+    hashes = Array.from({ length: hashes.length / 2 }, (_, at) =>
+      nodeHash(hashes[2 * at] ?? tile, hashes[2 * at + 1] ?? tile),
+    );
   const [hash] = hashes;
   if (hash?.length !== 32) throw new RangeError("a tile is too short");
   return hash;
@@ -62,7 +65,14 @@ function splitPoint(n: number): number {
 type KnownHash = (start: number, end: number) => Buffer | undefined;
 
 /** Merkle tree hash of the leaves [start, end), taking what is already known and reading the rest. */
-async function treeHash(read: ReadTile, size: number, start: number, end: number, known: KnownHash, mustSplit: (start: number, end: number) => boolean): Promise<Buffer> {
+async function treeHash(
+  read: ReadTile,
+  size: number,
+  start: number,
+  end: number,
+  known: KnownHash,
+  mustSplit: (start: number, end: number) => boolean,
+): Promise<Buffer> {
   const hash = known(start, end);
   if (hash !== undefined) return hash;
   const count = end - start;
@@ -91,10 +101,14 @@ export function rootWithLeaf(read: ReadTile, size: number, index: number, leaf: 
  * The roots of an older and the newer tree that follow from one and the same set of subtrees: when both are the signed
  * ones, the older tree is a prefix of the newer.
  */
-export async function consistentRoots(read: ReadTile, olderSize: number, newerSize: number): Promise<{ older: Buffer; newer: Buffer }> {
+export async function consistentRoots(
+  read: ReadTile,
+  olderSize: number,
+  newerSize: number,
+): Promise<{ older: Buffer; newer: Buffer }> {
   const shared = new Map<string, Buffer>();
   const none: KnownHash = () => undefined;
-  for (let start = 0, rest = olderSize; rest > 0; ) {
+  for (let start = 0, rest = olderSize; rest > 0;) {
     const count = 2 ** Math.floor(Math.log2(rest));
     shared.set(`${start}-${start + count}`, await treeHash(read, newerSize, start, start + count, none, () => false));
     start += count;

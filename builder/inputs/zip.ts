@@ -46,25 +46,38 @@ async function readDirectory(file: FileHandle, limits: ZipLimits): Promise<reado
   const directoryBytes = tail.readUInt32LE(end + 12);
   const start = tail.readUInt32LE(end + 16);
   if (count === 0xffff || start === 0xffff_ffff) throw unsafe("zip", "is a zip64");
-  if (count > limits.maxEntries || start + directoryBytes > size) throw unsafe("zip", "has a central directory that does not fit");
+  if (count > limits.maxEntries || start + directoryBytes > size)
+    throw unsafe("zip", "has a central directory that does not fit");
   const directory = await readAt(file, start, directoryBytes);
   const entries: ZipEntry[] = [];
   let total = 0;
-  for (let at = 0; entries.length < count; ) {
-    if (at + CENTRAL_BYTES > directory.length || directory.readUInt32LE(at) !== 0x0201_4b50) throw unsafe("zip", "has a broken central directory");
+  for (let at = 0; entries.length < count;) {
+    if (at + CENTRAL_BYTES > directory.length || directory.readUInt32LE(at) !== 0x0201_4b50)
+      throw unsafe("zip", "has a broken central directory");
     const nameBytes = directory.readUInt16LE(at + 28);
     const name = directory.toString("utf8", at + CENTRAL_BYTES, at + CENTRAL_BYTES + nameBytes);
     const method = directory.readUInt16LE(at + 10);
     const mode = directory.readUInt32LE(at + 38) >>> 16;
     if ((directory.readUInt16LE(at + 8) & 1) !== 0) throw unsafe(name, "is encrypted");
     if (method !== 0 && method !== 8) throw unsafe(name, `is packed by the unknown method ${method}`);
-    if (directory.readUInt16LE(at + 4) >> 8 === 3 && (mode & 0o170000) !== 0 && (mode & 0o170000) !== 0o100000 && (mode & 0o170000) !== 0o040000) {
+    if (
+      directory.readUInt16LE(at + 4) >> 8 === 3 &&
+      (mode & 0o170000) !== 0 &&
+      (mode & 0o170000) !== 0o100000 &&
+      (mode & 0o170000) !== 0o040000
+    ) {
       throw unsafe(name, "is neither a file nor a directory");
     }
     const sizeBytes = directory.readUInt32LE(at + 24);
     total += sizeBytes;
     if (total > limits.maxTotalBytes) throw unsafe(name, `makes the archive larger than ${limits.maxTotalBytes} bytes`);
-    entries.push({ name, method, compressedBytes: directory.readUInt32LE(at + 20), sizeBytes, offset: directory.readUInt32LE(at + 42) });
+    entries.push({
+      name,
+      method,
+      compressedBytes: directory.readUInt32LE(at + 20),
+      sizeBytes,
+      offset: directory.readUInt32LE(at + 42),
+    });
     at += CENTRAL_BYTES + nameBytes + directory.readUInt16LE(at + 30) + directory.readUInt16LE(at + 32);
   }
   const files = entries.filter((entry) => !entry.name.endsWith("/"));

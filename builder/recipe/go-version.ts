@@ -8,7 +8,9 @@ export function goVersionOf(goMod: string, path: string): string {
   const toolchain = /^toolchain[ \t]+go(1\.\d+(?:\.\d+)?)[ \t]*(?:\/\/.*)?$/m.exec(goMod)?.[1];
   const line = toolchain ?? /^go[ \t]+(1\.\d+(?:\.\d+)?)[ \t]*(?:\/\/.*)?$/m.exec(goMod)?.[1];
   if (line === undefined) {
-    throw new TwinsealError("caller", "GO_VERSION_UNKNOWN", `${path} names no Go release`, { hint: 'write one into the recipe, for example go: "1.25.7"' });
+    throw new TwinsealError("caller", "GO_VERSION_UNKNOWN", `${path} names no Go release`, {
+      hint: 'write one into the recipe, for example go: "1.25.7"',
+    });
   }
   return fullGoVersion(line);
 }

@@ -20,16 +20,36 @@ export type PinDeps = {
 };
 
 /** Brings a module's file, whose digest nobody has told us yet, into the store. Throws `caller/VERSION_UNKNOWN`. */
-export async function fetchUnknown(path: string, version: string, kind: "info" | "mod" | "zip", maxBytes: number, deps: PinDeps): Promise<Blob> {
+export async function fetchUnknown(
+  path: string,
+  version: string,
+  kind: "info" | "mod" | "zip",
+  maxBytes: number,
+  deps: PinDeps,
+): Promise<Blob> {
   for (const proxy of deps.proxies) {
     const url = moduleUrl(proxy, path, version, kind);
-    const response = await deps.http({ url, maxBytes, timeoutMs: 600_000, ...(deps.signal === undefined ? {} : { signal: deps.signal }) });
+    const response = await deps.http({
+      url,
+      maxBytes,
+      timeoutMs: 600_000,
+      ...(deps.signal === undefined ? {} : { signal: deps.signal }),
+    });
     if (response.status === 200) return putBlob(deps.store, response.body, undefined, { maxBytes });
     for await (const _ of response.body) break; // an answer that is not read would hold its connection
     if (response.status !== 404 && response.status !== 410) {
-      throw new TwinsealError("world", "NETWORK", `fetching ${path}@${version}: the module proxy answered ${response.status}`);
+      throw new TwinsealError(
+        "world",
+        "NETWORK",
+        `fetching ${path}@${version}: the module proxy answered ${response.status}`,
+      );
     }
   }
-  if (deps.proxies.length === 0) throw new TwinsealError("caller", "PROXY_UNSET", "no module proxy is known", { hint: "set GOPROXY to the URL of a Go module proxy; it need not be trusted" });
-  throw new TwinsealError("caller", "VERSION_UNKNOWN", `no module proxy has ${path}@${version}`, { hint: "is the version published, and the recipe's module path the proxy's?" });
+  if (deps.proxies.length === 0)
+    throw new TwinsealError("caller", "PROXY_UNSET", "no module proxy is known", {
+      hint: "set GOPROXY to the URL of a Go module proxy; it need not be trusted",
+    });
+  throw new TwinsealError("caller", "VERSION_UNKNOWN", `no module proxy has ${path}@${version}`, {
+    hint: "is the version published, and the recipe's module path the proxy's?",
+  });
 }

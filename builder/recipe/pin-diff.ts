@@ -10,11 +10,13 @@ export function diffLocks(before: Lock, after: Lock): readonly LockChange[] {
   if (before.version !== after.version) add(`version ${before.version} -> ${after.version}`);
   if (before.recipe.sha256 !== after.recipe.sha256) add("the recipe changed");
   diffSource(before, after, add);
-  if (before.sourceDateEpoch !== after.sourceDateEpoch) add(`source date ${before.sourceDateEpoch ?? "none"} -> ${after.sourceDateEpoch ?? "none"}`);
+  if (before.sourceDateEpoch !== after.sourceDateEpoch)
+    add(`source date ${before.sourceDateEpoch ?? "none"} -> ${after.sourceDateEpoch ?? "none"}`);
   if (before.go.version !== after.go.version) add(`go ${before.go.version} -> ${after.go.version}`);
   for (const toolchain of after.go.toolchains) {
     const old = before.go.toolchains.find(({ version }) => version === toolchain.version);
-    if (old !== undefined && (old.h1 !== toolchain.h1 || old.zip.sha256 !== toolchain.zip.sha256)) add(`toolchain ${toolchain.version}: same version, other bytes`, true);
+    if (old !== undefined && (old.h1 !== toolchain.h1 || old.zip.sha256 !== toolchain.zip.sha256))
+      add(`toolchain ${toolchain.version}: same version, other bytes`, true);
   }
   diffModules(before, after, add);
   for (const file of after.files) {
@@ -34,7 +36,12 @@ function diffSource({ source: a, version: from }: Lock, { source: b, version: to
     add(`${b.tag}: commit ${a.commit} -> ${b.commit}`, a.tag === b.tag && a.url === b.url);
   } else if (a.kind === "module" && b.kind === "module") {
     const same = a.path === b.path && a.version === b.version;
-    add(same ? `source ${a.path} ${a.version}: same version, other bytes` : `source ${a.path} ${a.version} -> ${b.path} ${b.version}`, same);
+    add(
+      same
+        ? `source ${a.path} ${a.version}: same version, other bytes`
+        : `source ${a.path} ${a.version} -> ${b.path} ${b.version}`,
+      same,
+    );
   } else if (from !== to || a.kind !== b.kind) add(`source ${a.kind} -> ${b.kind}`);
 }
 
@@ -47,12 +54,20 @@ function diffModules(before: Lock, after: Lock, add: Add): void {
     const same = old.get(key(module));
     if (same === undefined) {
       const previous = gone.filter(({ path }) => path === module.path).map(({ version }) => version);
-      add(previous.length === 0 ? `module ${module.path} ${module.version} added` : `module ${module.path} ${previous.join(", ")} -> ${module.version}`);
-    } else if (same.goMod.h1 !== module.goMod.h1 || (same.zip !== undefined && module.zip !== undefined && same.zip.h1 !== module.zip.h1)) {
+      add(
+        previous.length === 0
+          ? `module ${module.path} ${module.version} added`
+          : `module ${module.path} ${previous.join(", ")} -> ${module.version}`,
+      );
+    } else if (
+      same.goMod.h1 !== module.goMod.h1 ||
+      (same.zip !== undefined && module.zip !== undefined && same.zip.h1 !== module.zip.h1)
+    ) {
       add(`module ${key(module)}: same version, other bytes`, true);
     } else if ((same.zip === undefined) !== (module.zip === undefined)) {
       add(`module ${key(module)}: its zip is ${module.zip === undefined ? "no longer" : "now"} needed`);
     }
   }
-  for (const { path, version } of gone) if (!after.modules.some((module) => module.path === path)) add(`module ${path} ${version} removed`);
+  for (const { path, version } of gone)
+    if (!after.modules.some((module) => module.path === path)) add(`module ${path} ${version} removed`);
 }

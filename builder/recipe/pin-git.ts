@@ -9,8 +9,14 @@ export type GitPin = {
 };
 
 /** Locks a git source as its tag stands now; the URL in the lock is the recipe's, wherever it was fetched from. */
-export async function lockGitSource(pin: GitPin, deps: GitSourceDeps): Promise<{ source: LockedGit; sourceDateEpoch: number }> {
+export async function lockGitSource(
+  pin: GitPin,
+  deps: GitSourceDeps,
+): Promise<{ source: LockedGit; sourceDateEpoch: number }> {
   if (pin.from.startsWith("-")) throw new TwinsealError("caller", "FROM_UNFIT", `--from ${pin.from} looks like a flag`);
   const { oid, commit, tree, archive, commitTime } = await resolveTag(pin.from, pin.tag, deps);
-  return { source: { kind: "git", url: pin.url, tag: pin.tag, oid, commit, tree, archive }, sourceDateEpoch: commitTime };
+  return {
+    source: { kind: "git", url: pin.url, tag: pin.tag, oid, commit, tree, archive },
+    sourceDateEpoch: commitTime,
+  };
 }

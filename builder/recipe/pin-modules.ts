@@ -36,14 +36,22 @@ export async function lockModules(
   const settled = await Promise.allSettled(Array.from({ length: PARALLEL_PROOFS }, work)); // nobody reads on when we throw
   const failed = settled.find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;
-  await runProcess([join(place.goroot, "bin/go"), "clean", "-modcache"], { cwd: place.workDir, env: goEnvironment(place, cache, deps), timeoutMs: 60_000 });
+  await runProcess([join(place.goroot, "bin/go"), "clean", "-modcache"], {
+    cwd: place.workDir,
+    env: goEnvironment(place, cache, deps),
+    timeoutMs: 60_000,
+  });
   await rm(cache, { recursive: true, force: true });
   return locked.toSorted((a, b) => compare(a.path, b.path) || compare(a.version, b.version));
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
-function goEnvironment(place: { readonly goroot: string; readonly workDir: string }, cache: string, deps: PinDeps): Record<string, string> {
+function goEnvironment(
+  place: { readonly goroot: string; readonly workDir: string },
+  cache: string,
+  deps: PinDeps,
+): Record<string, string> {
   return {
     HOME: place.workDir,
     PATH: `${place.goroot}/bin`,
@@ -69,7 +77,13 @@ async function loadPackages(
 ): Promise<void> {
   const { goos, goarch } = splitPlatform(target);
   const build = { ...recipe.build, ...recipe.perTarget?.[target] };
-  const env = { ...build.env, ...goEnvironment(place, cache, deps), GOOS: goos, GOARCH: goarch, GOWORK: recipe.workspace === true ? "" : "off" };
+  const env = {
+    ...build.env,
+    ...goEnvironment(place, cache, deps),
+    GOOS: goos,
+    GOARCH: goarch,
+    GOWORK: recipe.workspace === true ? "" : "off",
+  };
   const tags = (build.tags ?? []).join(",");
   const commands = [
     ["list", "-deps", ...(tags === "" ? [] : [`-tags=${tags}`]), build.package ?? build.file ?? "."],
@@ -78,15 +92,29 @@ async function loadPackages(
   ];
   for (const args of commands) {
     deps.say(`go ${args[0] === "list" ? "list" : "mod download"} for ${target}`);
-    const result = await runProcess([join(place.goroot, "bin/go"), ...args], { cwd: place.moduleDir, env, timeoutMs: 1_800_000, ...(deps.signal === undefined ? {} : { signal: deps.signal }) });
+    const result = await runProcess([join(place.goroot, "bin/go"), ...args], {
+      cwd: place.moduleDir,
+      env,
+      timeoutMs: 1_800_000,
+      ...(deps.signal === undefined ? {} : { signal: deps.signal }),
+    });
     if (result.code !== 0) {
       const network = /dial tcp|i\/o timeout|connection refused|no such host|TLS handshake/.test(result.stderr);
-      throw new TwinsealError(network ? "world" : "verdict", network ? "NETWORK" : "PACKAGES_NOT_LOADED", `loading the packages for ${target}: ${result.stderr.trim()}`);
+      throw new TwinsealError(
+        network ? "world" : "verdict",
+        network ? "NETWORK" : "PACKAGES_NOT_LOADED",
+        `loading the packages for ${target}: ${result.stderr.trim()}`,
+      );
     }
   }
 }
 
-type Download = { readonly path: string; readonly version: string; readonly mod: string; readonly zip: string | undefined };
+type Download = {
+  readonly path: string;
+  readonly version: string;
+  readonly mod: string;
+  readonly zip: string | undefined;
+};
 
 /** Files of a module cache's download directory, by module and version. */
 async function listDownloads(root: string): Promise<readonly Download[]> {
@@ -136,7 +164,12 @@ type Proof = { readonly h1: H1 | undefined; readonly goModH1: H1; readonly prove
  * The hashes of a module: from the checksum database, else from the source's go.sum, which the source's own proof
  * covers. A module that neither knows is refused.
  */
-async function proveModule(path: string, version: string, goSum: ReadonlyMap<string, string>, deps: PinDeps): Promise<Proof> {
+async function proveModule(
+  path: string,
+  version: string,
+  goSum: ReadonlyMap<string, string>,
+  deps: PinDeps,
+): Promise<Proof> {
   try {
     return await deps.database.lookup(path, version);
   } catch (error) {
@@ -155,11 +188,20 @@ async function lockModule(file: Download, goSum: ReadonlyMap<string, string>, de
   const provenBy = proven.provenBy === undefined ? {} : { provenBy: proven.provenBy };
   const bytes = await readFile(file.mod);
   if (goModH1(bytes) !== proven.goModH1) {
-    throw new TwinsealError("alarm", "DIGEST_MISMATCH", `the go.mod of ${path} ${version} is not the one of the checksum database`);
+    throw new TwinsealError(
+      "alarm",
+      "DIGEST_MISMATCH",
+      `the go.mod of ${path} ${version} is not the one of the checksum database`,
+    );
   }
   const goMod = { ...(await put(file.mod, deps)), h1: proven.goModH1 };
   if (file.zip === undefined) return { path, version, goMod, ...provenBy };
-  if (proven.h1 === undefined) throw new TwinsealError("alarm", "MODULE_UNPROVEN", `neither the checksum database nor go.sum knows ${path} ${version}`);
+  if (proven.h1 === undefined)
+    throw new TwinsealError(
+      "alarm",
+      "MODULE_UNPROVEN",
+      `neither the checksum database nor go.sum knows ${path} ${version}`,
+    );
   const zip = await put(file.zip, deps);
   await assertZipH1(blobPath(deps.store, zip.sha256), proven.h1, `${path} ${version}`);
   return { path, version, goMod, zip: { ...zip, h1: proven.h1 }, ...provenBy };

@@ -15,7 +15,10 @@ const MAX_ZIP_BYTES = 512 * 1024 ** 2;
 const DOWNLOAD_PAGE = "https://go.dev/dl/?mode=json&include=all";
 
 const pageSchema = z.array(
-  z.object({ version: z.string(), files: z.array(z.object({ filename: z.string(), sha256: z.string(), size: z.int() })) }),
+  z.object({
+    version: z.string(),
+    files: z.array(z.object({ filename: z.string(), sha256: z.string(), size: z.int() })),
+  }),
 );
 
 /** Locks the toolchain of each supported host, every one proven in the checksum database. */
@@ -26,19 +29,28 @@ export async function lockToolchains(goVersion: string, deps: PinDeps): Promise<
 
 type Archives = z.infer<typeof pageSchema>;
 
-async function lockToolchain(goVersion: string, host: Host, archives: Archives, deps: PinDeps): Promise<LockedToolchain> {
+async function lockToolchain(
+  goVersion: string,
+  host: Host,
+  archives: Archives,
+  deps: PinDeps,
+): Promise<LockedToolchain> {
   const name = `go${goVersion}.${host.replace("/", "-")}`;
   const version = `v0.0.1-${name}`;
   const zip = await fetchUnknown(TOOLCHAIN, version, "zip", MAX_ZIP_BYTES, deps);
   const { h1 } = await deps.database.lookup(TOOLCHAIN, version);
   await assertZipH1(blobPath(deps.store, zip.sha256), h1, `Go ${goVersion} for ${host}`);
-  const archive = archives.find((release) => release.version === `go${goVersion}`)?.files.find(({ filename }) => filename === `${name}.tar.gz`);
+  const archive = archives
+    .find((release) => release.version === `go${goVersion}`)
+    ?.files.find(({ filename }) => filename === `${name}.tar.gz`);
   return {
     host,
     version,
     h1,
     zip,
-    ...(archive === undefined ? {} : { archive: { sha256: sha256Schema.parse(archive.sha256), sizeBytes: archive.size } }),
+    ...(archive === undefined
+      ? {}
+      : { archive: { sha256: sha256Schema.parse(archive.sha256), sizeBytes: archive.size } }),
   };
 }
 

@@ -29,7 +29,11 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
   const { recipe, sha256, dir } = input.loaded;
   assertVersion(input.version);
   if (recipe.inputs !== undefined) {
-    throw new TwinsealError("caller", "INPUTS_UNSUPPORTED", "`inputs` is reserved: outputs of other recipes cannot be locked yet");
+    throw new TwinsealError(
+      "caller",
+      "INPUTS_UNSUPPORTED",
+      "`inputs` is reserved: outputs of other recipes cannot be locked yet",
+    );
   }
   deps.say(`resolving ${recipe.name} ${input.version}`);
   const { source, sourceDateEpoch } = await lockSource(input, deps);
@@ -62,7 +66,9 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
 
 function assertVersion(version: string): void {
   if (/^\d[0-9A-Za-z.+-]*$/.test(version) && !version.includes("..")) return;
-  throw new TwinsealError("caller", "VERSION_INVALID", `${JSON.stringify(version)} is not a version`, { hint: "write it without the v, for example 1.7.1" });
+  throw new TwinsealError("caller", "VERSION_INVALID", `${JSON.stringify(version)} is not a version`, {
+    hint: "write it without the v, for example 1.7.1",
+  });
 }
 
 type Sourced = { readonly source: LockedSource; readonly sourceDateEpoch?: number };
@@ -71,15 +77,23 @@ async function lockSource(input: PinInput, deps: PinDeps): Promise<Sourced> {
   const { source } = input.loaded.recipe;
   if ("path" in source) return { source: { kind: "path", path: source.path } };
   if ("module" in source) {
-    if (input.from !== undefined) throw new TwinsealError("caller", "FROM_UNFIT", "--from is for git sources; this one comes from the module proxy");
+    if (input.from !== undefined)
+      throw new TwinsealError(
+        "caller",
+        "FROM_UNFIT",
+        "--from is for git sources; this one comes from the module proxy",
+      );
     return lockModuleSource(source.module, `v${input.version}`, deps);
   }
   const { lockGitSource } = await import("./pin-git.ts");
-  return lockGitSource({ url: source.git, tag: source.tag.replaceAll("{version}", input.version), from: input.from ?? source.git }, {
-    store: deps.store,
-    gitEnv: deps.gitEnv,
-    workDir: input.workDir,
-  });
+  return lockGitSource(
+    { url: source.git, tag: source.tag.replaceAll("{version}", input.version), from: input.from ?? source.git },
+    {
+      store: deps.store,
+      gitEnv: deps.gitEnv,
+      workDir: input.workDir,
+    },
+  );
 }
 
 const infoSchema = z.object({ Version: z.string(), Time: z.iso.datetime() });
@@ -87,7 +101,12 @@ const infoSchema = z.object({ Version: z.string(), Time: z.iso.datetime() });
 async function lockModuleSource(path: string, version: string, deps: PinDeps): Promise<Sourced> {
   const info = await fetchUnknown(path, version, "info", 1 << 16, deps);
   const { Version, Time } = infoSchema.parse(JSON.parse(await readFile(blobPath(deps.store, info.sha256), "utf8")));
-  if (Version !== version) throw new TwinsealError("alarm", "VERSION_CHANGED", `the module proxy answers ${Version} when asked for ${version}`);
+  if (Version !== version)
+    throw new TwinsealError(
+      "alarm",
+      "VERSION_CHANGED",
+      `the module proxy answers ${Version} when asked for ${version}`,
+    );
   const [zip, mod, proven] = await Promise.all([
     fetchUnknown(path, version, "zip", MAX_ZIP_BYTES, deps),
     fetchUnknown(path, version, "mod", 1 << 24, deps),
@@ -95,7 +114,11 @@ async function lockModuleSource(path: string, version: string, deps: PinDeps): P
   ]);
   await assertZipH1(blobPath(deps.store, zip.sha256), proven.h1, `${path} ${version}`);
   if (goModH1(await readFile(blobPath(deps.store, mod.sha256))) !== proven.goModH1) {
-    throw new TwinsealError("alarm", "DIGEST_MISMATCH", `the go.mod of ${path} ${version} is not the one of the checksum database`);
+    throw new TwinsealError(
+      "alarm",
+      "DIGEST_MISMATCH",
+      `the go.mod of ${path} ${version} is not the one of the checksum database`,
+    );
   }
   return {
     source: { kind: "module", path, version, h1: proven.h1, goModH1: proven.goModH1, zip },
@@ -107,7 +130,9 @@ async function readGoMod(moduleDir: string): Promise<string> {
   try {
     return await readFile(join(moduleDir, "go.mod"), "utf8");
   } catch (error) {
-    throw new TwinsealError("caller", "GO_MOD_MISSING", "the source has no go.mod where the recipe's `dir` points", { cause: error });
+    throw new TwinsealError("caller", "GO_MOD_MISSING", "the source has no go.mod where the recipe's `dir` points", {
+      cause: error,
+    });
   }
 }
 
@@ -115,7 +140,8 @@ async function lockFiles(files: NonNullable<LoadedRecipe["recipe"]["files"]>, de
   const locked: Lock["files"] = [];
   for (const { url, sha256, to } of files) {
     const response = await deps.http({ url, maxBytes: MAX_ZIP_BYTES, timeoutMs: 600_000 });
-    if (response.status !== 200) throw new TwinsealError("world", "NETWORK", `fetching ${url}: the server answered ${response.status}`);
+    if (response.status !== 200)
+      throw new TwinsealError("world", "NETWORK", `fetching ${url}: the server answered ${response.status}`);
     const blob = await putBlob(deps.store, response.body, { sha256 }, { maxBytes: MAX_ZIP_BYTES });
     locked.push({ url, to, ...blob });
   }

@@ -32,7 +32,11 @@ export async function insideProgram(input: InsideProgramInput): Promise<string> 
     (["first", "the-second"] as const).map((place) => buildOnce(input, sources, place)),
   );
   if (first === undefined || second === undefined || first.sha256 !== second.sha256) {
-    throw new TwinsealError("verdict", "INSIDE_DIFFERS", "building the sandbox's own program twice gave different bytes");
+    throw new TwinsealError(
+      "verdict",
+      "INSIDE_DIFFERS",
+      "building the sandbox's own program twice gave different bytes",
+    );
   }
   await mkdir(input.keepDir, { recursive: true });
   await keep(first.path, program, first.sha256);
@@ -84,9 +88,14 @@ async function buildOnce(
     timeoutMs: 600_000,
   });
   if (result.code !== 0) {
-    throw new TwinsealError("world", "INSIDE_NOT_BUILT", `building the sandbox's own program: ${result.stderr.trim()}`, {
-      hint: "the pinned Go must be 1.18 or newer",
-    });
+    throw new TwinsealError(
+      "world",
+      "INSIDE_NOT_BUILT",
+      `building the sandbox's own program: ${result.stderr.trim()}`,
+      {
+        hint: "the pinned Go must be 1.18 or newer",
+      },
+    );
   }
   return { path, sha256: (await digestFile(path)).sha256 };
 }

@@ -69,10 +69,27 @@ export function namespaceArgv(
       : [];
   const user = access.through === "sudo" ? [] : ["--user", "--map-root-user"];
   const enter: readonly [string, ...string[]] = [
-    "setpriv", "--pdeathsig", "KILL", "--",
-    "unshare", ...user, "--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", ...time,
-    "--kill-child=SIGKILL", "--fork", "--propagation", "private", "--",
-    program, "init", specPath,
+    "setpriv",
+    "--pdeathsig",
+    "KILL",
+    "--",
+    "unshare",
+    ...user,
+    "--mount",
+    "--pid",
+    "--net",
+    "--uts",
+    "--ipc",
+    "--cgroup",
+    ...time,
+    "--kill-child=SIGKILL",
+    "--fork",
+    "--propagation",
+    "private",
+    "--",
+    program,
+    "init",
+    specPath,
   ];
   return access.through === "sudo" ? ["sudo", "-n", "--", ...enter] : enter;
 }
@@ -157,9 +174,18 @@ export function sandboxFailure(code: number | null, signal: string | null, error
     return new TwinsealError("world", "SCRATCH_FULL", `the sandbox ran out of space: ${errors}`);
   }
   if (signal === "SIGKILL" || code === 137) {
-    return new TwinsealError("world", "KILLED", "the sandbox was killed, most likely by the kernel for lack of memory", {
-      hint: "free memory, or build with --sequential",
-    });
+    return new TwinsealError(
+      "world",
+      "KILLED",
+      "the sandbox was killed, most likely by the kernel for lack of memory",
+      {
+        hint: "free memory, or build with --sequential",
+      },
+    );
   }
-  return new TwinsealError("world", "SANDBOX_FAILED", `the sandbox ended with ${signal ?? `exit code ${code}`}: ${errors}`);
+  return new TwinsealError(
+    "world",
+    "SANDBOX_FAILED",
+    `the sandbox ended with ${signal ?? `exit code ${code}`}: ${errors}`,
+  );
 }

@@ -22,7 +22,12 @@ export type OpenedDriver = { readonly driver: SandboxDriver; readonly power: Omi
 
 /** Makes the namespaces driver ready: checks what the kernel allows, builds or finds the helper program. */
 export async function openDriver(
-  place: { readonly goroot: string; readonly toolchain: LockedToolchain; readonly workDir: string; readonly store: Store },
+  place: {
+    readonly goroot: string;
+    readonly toolchain: LockedToolchain;
+    readonly workDir: string;
+    readonly store: Store;
+  },
   deps: DriverDeps,
 ): Promise<OpenedDriver> {
   const found = await findNamespacesAccess(deps);
@@ -46,7 +51,9 @@ export async function openDriver(
 async function clockShift(program: string): Promise<true | string> {
   try {
     const result = await runProcess([program, "clock-preflight"], { env: {}, timeoutMs: 10_000 });
-    return result.code === 0 ? true : `the clock cannot be shifted here: ${result.stderr.trim().replace(/^inside: /, "")}`;
+    return result.code === 0
+      ? true
+      : `the clock cannot be shifted here: ${result.stderr.trim().replace(/^inside: /, "")}`;
   } catch (error) {
     return `the clock cannot be shifted here: ${messageOf(error)}`;
   }

@@ -21,7 +21,8 @@ export async function findGarbage(store: Store, keep: ReadonlySet<string>): Prom
     paths.push(path);
     entries++;
   }
-  for (const name of await readdir(join(store.root, "trees"))) if (!keep.has(name)) paths.push(join(store.root, "trees", name));
+  for (const name of await readdir(join(store.root, "trees")))
+    if (!keep.has(name)) paths.push(join(store.root, "trees", name));
   for (const name of await readdir(join(store.root, "tmp"))) paths.push(join(store.root, "tmp", name));
   for (const name of await namesIn(join(store.root, "work"))) paths.push(join(store.root, "work", name));
   let sizeBytes = 0;
@@ -37,7 +38,9 @@ async function assertIdle({ root }: Store): Promise<void> {
   const writers = (await readdir(join(root, "tmp"))).filter((name) => name.endsWith(".partial") && isBusy(name));
   const workers = (await namesIn(join(root, "work"))).filter((name) => isProcessAlive(Number(name.split("-")[0])));
   if (writers.length + workers.length === 0) return;
-  throw new TwinsealError("world", "STORE_BUSY", "another twinseal is using the store", { hint: "wait for it to end: what it fetched would be removed under it" });
+  throw new TwinsealError("world", "STORE_BUSY", "another twinseal is using the store", {
+    hint: "wait for it to end: what it fetched would be removed under it",
+  });
 }
 
 async function namesIn(dir: string): Promise<readonly string[]> {

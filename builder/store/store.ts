@@ -96,10 +96,11 @@ async function write(
     }
     if (sizeBytes > maxBytes) throw new TwinsealError("world", "BLOB_TOO_LARGE", `more than ${maxBytes} bytes`);
     hash.update(chunk);
-    for (let done = 0; done < chunk.length; ) done += (await file.write(chunk, done)).bytesWritten;
+    for (let done = 0; done < chunk.length;) done += (await file.write(chunk, done)).bytesWritten;
   }
   const sha256 = sha256Schema.parse(hash.digest("hex"));
-  if (expected !== undefined && sha256 !== expected.sha256) throw mismatch(expected.sha256, `got ${sha256} (${sizeBytes} bytes)`);
+  if (expected !== undefined && sha256 !== expected.sha256)
+    throw mismatch(expected.sha256, `got ${sha256} (${sizeBytes} bytes)`);
   return { sha256, sizeBytes };
 }
 
@@ -111,7 +112,9 @@ export async function verifyBlob(store: Store, sha256: Sha256): Promise<string> 
   const path = blobPath(store, sha256);
   const size = await blobSize(store, sha256);
   if (size === undefined) {
-    throw new TwinsealError("world", "BLOB_MISSING", `the store has no entry ${sha256}`, { hint: "run twinseal fetch" });
+    throw new TwinsealError("world", "BLOB_MISSING", `the store has no entry ${sha256}`, {
+      hint: "run twinseal fetch",
+    });
   }
   const actual = await digestFile(path);
   if (actual.sha256 === sha256) return path;

@@ -19,7 +19,9 @@ function option(name: keyof typeof shape, value = ""): Option {
 export function buildCommand(deps: CliDeps): Command {
   return new Command("build")
     .argument("[spec]", shape.spec.description ?? "")
-    .addOption(option("target", " <platform>").argParser((value: string, all: string[] = []) => [...all, value]))
+    .addOption(
+      option("target", " <platform>").argParser((value: string, all: string[] | undefined) => [...(all ?? []), value]),
+    )
     .addOption(option("allTargets"))
     .addOption(option("out", " <dir>"))
     .addOption(option("sequential"))
@@ -66,7 +68,12 @@ export async function buildDeps(deps: CliDeps): Promise<BuildDeps> {
 export function buildOutcome(result: BuildResult): Outcome {
   if (result.kind === "planned") {
     const { name, version, targets } = result;
-    return { exitCode: 0, code: "planned", document: { name, version, targets }, text: targets.map(renderPlannedTarget).join("\n") };
+    return {
+      exitCode: 0,
+      code: "planned",
+      document: { name, version, targets },
+      text: targets.map(renderPlannedTarget).join("\n"),
+    };
   }
   const { report, reportPath, htmlPath, folder } = result;
   return {

@@ -33,6 +33,10 @@ export function compareCommand(deps: CliDeps): Command {
         await writeFile(join(dir, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
         await writeFile(join(dir, "report.html"), renderReportHtml(report));
       }
-      deps.finish({ ...reportOutcome(report), document: { report, dir: dirname(resolve(deps.cwd, dirA)) }, text: `${renderVerdicts(report)}\n` });
+      deps.finish({
+        ...reportOutcome(report),
+        document: { report, dir: dirname(resolve(deps.cwd, dirA)) },
+        text: `${renderVerdicts(report)}\n`,
+      });
     });
 }

@@ -35,7 +35,9 @@ export function pinCommand(deps: CliDeps): Command {
       const options = await deps.parse(optionsSchema, flags);
       const place = await placeRecipe(/^\d/.test(spec) ? `@${spec}` : spec, deps);
       if (place.version === undefined) {
-        throw new TwinsealError("caller", "VERSION_MISSING", `${spec} names no version`, { hint: `write for example ${place.name}@1.0.0` });
+        throw new TwinsealError("caller", "VERSION_MISSING", `${spec} names no version`, {
+          hint: `write for example ${place.name}@1.0.0`,
+        });
       }
       const loaded = await loadRecipe(place.recipePath);
       const lockPath = place.lockPathOf(place.version);
@@ -45,13 +47,30 @@ export function pinCommand(deps: CliDeps): Command {
       const proxies = await deps.proxies();
       const database = await openChecksumDatabase({
         http,
-        bases: [...proxies.map((proxy) => `${proxy.replace(/\/$/, "")}/sumdb/sum.golang.org`), "https://sum.golang.org"],
+        bases: [
+          ...proxies.map((proxy) => `${proxy.replace(/\/$/, "")}/sumdb/sum.golang.org`),
+          "https://sum.golang.org",
+        ],
         stateDir: join(store.root, "log"),
       });
       await using workspace = await openWorkspace(store.root, process.pid, randomUUID());
       const fresh = await pinRecipe(
-        { loaded, version: place.version, workDir: workspace.dir, ...(options.from === undefined ? {} : { from: options.from }) },
-        { store, http, proxies, database, host: readHost().platform, gitEnv: gitEnvOf(deps.env), say: deps.say, signal: deps.signal },
+        {
+          loaded,
+          version: place.version,
+          workDir: workspace.dir,
+          ...(options.from === undefined ? {} : { from: options.from }),
+        },
+        {
+          store,
+          http,
+          proxies,
+          database,
+          host: readHost().platform,
+          gitEnv: gitEnvOf(deps.env),
+          say: deps.say,
+          signal: deps.signal,
+        },
       );
       const changes = old === undefined ? [] : diffLocks(old, fresh);
       assertNoAlarm(changes, lockPath);
@@ -63,7 +82,13 @@ export function pinCommand(deps: CliDeps): Command {
       deps.finish({
         exitCode: 0,
         code: options.dryRun ? "resolved" : unchanged ? "unchanged" : "pinned",
-        document: { lockPath, name: fresh.name, version: fresh.version, changes: changes.map((change) => change.text), ...(options.dryRun ? { lock: fresh } : {}) },
+        document: {
+          lockPath,
+          name: fresh.name,
+          version: fresh.version,
+          changes: changes.map((change) => change.text),
+          ...(options.dryRun ? { lock: fresh } : {}),
+        },
         text: `${text}${word} ${lockPath}: Go ${fresh.go.version}, ${fresh.modules.length} modules; ${provenance(fresh)}\n`,
       });
     });
@@ -74,7 +99,8 @@ async function loadOld(lockPath: string): Promise<Lock | undefined> {
     return await loadLock(lockPath);
   } catch (error) {
     const cause = error instanceof TwinsealError ? error.cause : error;
-    if (systemCodeOf(cause) === "ENOENT" || (error instanceof TwinsealError && error.code === "LOCK_MISSING")) return undefined;
+    if (systemCodeOf(cause) === "ENOENT" || (error instanceof TwinsealError && error.code === "LOCK_MISSING"))
+      return undefined;
     throw error;
   }
 }
@@ -94,7 +120,10 @@ function finishCheck(old: Lock | undefined, changes: readonly LockChange[], lock
     exitCode: texts.length === 0 ? 0 : 1,
     code: texts.length === 0 ? "lock-fresh" : "lock-stale",
     document: { lockPath, changes: texts },
-    text: texts.length === 0 ? `${lockPath} is what pin would write\n` : `${texts.join("\n")}\n${lockPath} is not what pin would write\n`,
+    text:
+      texts.length === 0
+        ? `${lockPath} is what pin would write\n`
+        : `${texts.join("\n")}\n${lockPath} is not what pin would write\n`,
   });
 }
 
@@ -106,5 +135,7 @@ async function writeLock(path: string, lock: Lock): Promise<void> {
 
 function provenance({ modules, checksumDatabase }: Lock): string {
   const bySource = modules.filter(({ provenBy }) => provenBy === "go.sum").length;
-  return bySource === 0 ? `all proven in ${checksumDatabase.name}` : `${modules.length - bySource} proven in ${checksumDatabase.name}, ${bySource} by the source's own go.sum`;
+  return bySource === 0
+    ? `all proven in ${checksumDatabase.name}`
+    : `${modules.length - bySource} proven in ${checksumDatabase.name}, ${bySource} by the source's own go.sum`;
 }

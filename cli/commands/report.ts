@@ -37,10 +37,15 @@ async function loadReport(path: string): Promise<Report> {
     return reportSchema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
-    throw new TwinsealError("caller", "REPORT_INVALID", `reading ${path}: ${why}`, { cause: error, hint: "name a report.json that twinseal build wrote" });
+    throw new TwinsealError("caller", "REPORT_INVALID", `reading ${path}: ${why}`, {
+      cause: error,
+      hint: "name a report.json that twinseal build wrote",
+    });
   }
 }
 
 function stringsOf(env: CliDeps["env"]): Record<string, string> {
-  return Object.fromEntries(Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }

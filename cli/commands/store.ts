@@ -18,35 +18,50 @@ export function storeCommand(deps: CliDeps): Command {
   return new Command("store")
     .addCommand(verifyCommand(deps))
     .addCommand(gcCommand(deps))
-    .addCommand(new Command("path").description("print where the store is; TWINSEAL_CACHE moves it").action(() => printPath(deps)));
+    .addCommand(
+      new Command("path")
+        .description("print where the store is; TWINSEAL_CACHE moves it")
+        .action(() => printPath(deps)),
+    );
 }
 
 function verifyCommand(deps: CliDeps): Command {
-  return new Command("verify").description("digest every entry again; a damaged one is moved aside, exit 4").action(async () => {
-    const store = await deps.store();
-    const { entries, sizeBytes, damaged } = await verifyStore(store, () => {});
-    const lines = damaged.map(({ entry, movedTo }) => `damaged: ${entry}${movedTo === undefined ? "" : `, now in ${movedTo}`}`);
-    const summary = `${entries} entries, ${megabytes(sizeBytes)}: ${damaged.length === 0 ? "all have their digest" : `${damaged.length} damaged; the next fetch brings them anew. Find out who wrote to the store`}`;
-    deps.finish({
-      exitCode: damaged.length === 0 ? 0 : 4,
-      code: damaged.length === 0 ? "store-verified" : "STORE_DAMAGED",
-      document: { store: store.root, entries, sizeBytes, damaged },
-      text: [...lines, summary].join("\n"),
+  return new Command("verify")
+    .description("digest every entry again; a damaged one is moved aside, exit 4")
+    .action(async () => {
+      const store = await deps.store();
+      const { entries, sizeBytes, damaged } = await verifyStore(store, () => {});
+      const lines = damaged.map(
+        ({ entry, movedTo }) => `damaged: ${entry}${movedTo === undefined ? "" : `, now in ${movedTo}`}`,
+      );
+      const summary = `${entries} entries, ${megabytes(sizeBytes)}: ${damaged.length === 0 ? "all have their digest" : `${damaged.length} damaged; the next fetch brings them anew. Find out who wrote to the store`}`;
+      deps.finish({
+        exitCode: damaged.length === 0 ? 0 : 4,
+        code: damaged.length === 0 ? "store-verified" : "STORE_DAMAGED",
+        document: { store: store.root, entries, sizeBytes, damaged },
+        text: [...lines, summary].join("\n"),
+      });
     });
-  });
 }
 
 function gcCommand(deps: CliDeps): Command {
   return new Command("gc")
     .description("remove what no known lock needs: those of the recipes, of ./twinseal.lock.json, and of --lock")
-    .option("--lock <file>", "keep what this lock needs too; may be repeated", (value: string, all: string[] = []) => [...all, value])
+    .option(
+      "--lock <file>",
+      "keep what this lock needs too; may be repeated",
+      (value: string, all: string[] | undefined) => [...(all ?? []), value],
+    )
     .option("--dry-run", "say what would be removed")
     .action(async (flags: unknown) => {
       const options = await deps.parse(gcOptionsSchema, flags);
       const locks = [...(await knownLocks(deps)), ...options.lock.map((path) => resolve(deps.cwd, path))];
       const keep = new Set<string>();
       for (const path of locks) for (const sha256 of blobsOf(await loadLock(path))) keep.add(sha256);
-      if (keep.size === 0) throw new TwinsealError("caller", "NO_LOCKS", "no lock is known, so everything would go", { hint: "name one with --lock, or remove the store's directory yourself" });
+      if (keep.size === 0)
+        throw new TwinsealError("caller", "NO_LOCKS", "no lock is known, so everything would go", {
+          hint: "name one with --lock, or remove the store's directory yourself",
+        });
       const store = await deps.store();
       const garbage = await findGarbage(store, keep);
       if (!options.dryRun) await removeGarbage(garbage);

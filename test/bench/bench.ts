@@ -9,7 +9,10 @@ import { benchFirstCompile, benchMemory, benchTwin } from "./twin.bench.ts";
 /**
  * npm run bench [-- NAME…] [--pairs N]: prints each figure beside its limit. It judges nothing: machines are noisy.
  */
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { pairs: { type: "string", default: "5" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { pairs: { type: "string", default: "5" } },
+});
 const pairs = Number(values.pairs);
 
 function benchVersion(): Figure {
@@ -37,5 +40,7 @@ for (const name of positionals.length === 0 ? Object.keys(benches) : positionals
   if (bench === undefined) throw new Error(`unknown bench ${name}; there are ${Object.keys(benches).join(", ")}`);
   const figure = await bench();
   const over = figure.value > figure.limit ? "  OVER THE LIMIT" : "";
-  console.log(`${figure.name}: ${figure.value.toFixed(2)} ${figure.unit} (limit ${figure.limit})${over}  [${figure.detail}]`);
+  console.log(
+    `${figure.name}: ${figure.value.toFixed(2)} ${figure.unit} (limit ${figure.limit})${over}  [${figure.detail}]`,
+  );
 }

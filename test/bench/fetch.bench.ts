@@ -21,7 +21,9 @@ export async function benchFetch(name: string, version: string, pairs: number): 
     if (toolchain === undefined) throw new Error("no toolchain for this host");
     await twinseal(["fetch", `${name}@${version}`]);
     const goroot = await toolchainTree(await openStore(testStoreRoot()), toolchain);
-    const modules = lock.modules.filter(({ zip }) => zip !== undefined).map((module) => `${module.path}@${module.version}`);
+    const modules = lock.modules
+      .filter(({ zip }) => zip !== undefined)
+      .map((module) => `${module.path}@${module.version}`);
     await mkdir(join(dir, "project"));
     await writeFile(join(dir, "project/go.mod"), `module example.test/bench\n\ngo ${lock.go.version}\n`);
     const ratios: number[] = [];
@@ -30,13 +32,26 @@ export async function benchFetch(name: string, version: string, pairs: number): 
       const ours = join(dir, `store-${pair}`);
       const blob = join("sha256", toolchain.zip.sha256.slice(0, 2));
       await mkdir(join(ours, blob), { recursive: true });
-      await runProcess(["/bin/cp", join(testStoreRoot(), blob, toolchain.zip.sha256), join(ours, blob)], { env: {}, timeoutMs: 60_000 });
+      await runProcess(["/bin/cp", join(testStoreRoot(), blob, toolchain.zip.sha256), join(ours, blob)], {
+        env: {},
+        timeoutMs: 60_000,
+      });
       const oursMs = await timed(() => twinseal(["fetch", `${name}@${version}`], { TWINSEAL_CACHE: ours }));
       const theirs = join(dir, `modcache-${pair}`);
       const theirsMs = await timed(async () => {
         const result = await runProcess([join(goroot, "bin/go"), "mod", "download", ...modules], {
           cwd: join(dir, "project"),
-          env: { HOME: dir, GOROOT: goroot, GOMODCACHE: theirs, GOPROXY: (await testProxies()).join(","), GOSUMDB: "off", GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOENV: "off", PATH: "/usr/bin:/bin" },
+          env: {
+            HOME: dir,
+            GOROOT: goroot,
+            GOMODCACHE: theirs,
+            GOPROXY: (await testProxies()).join(","),
+            GOSUMDB: "off",
+            GOFLAGS: "-modcacherw",
+            GOTOOLCHAIN: "local",
+            GOENV: "off",
+            PATH: "/usr/bin:/bin",
+          },
           timeoutMs: 600_000,
         });
         if (result.code !== 0) throw new Error(`go mod download: ${result.stderr}`);
@@ -44,7 +59,13 @@ export async function benchFetch(name: string, version: string, pairs: number): 
       ratios.push(oursMs / theirsMs);
       details.push(`${(oursMs / 1000).toFixed(2)}/${(theirsMs / 1000).toFixed(2)}`);
     }
-    return { name: `fetch / go mod download, ${name} ${version}`, value: median(ratios), limit: 1.1, unit: "ratio", detail: details.join(" ") };
+    return {
+      name: `fetch / go mod download, ${name} ${version}`,
+      value: median(ratios),
+      limit: 1.1,
+      unit: "ratio",
+      detail: details.join(" "),
+    };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

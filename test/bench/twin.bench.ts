@@ -27,12 +27,20 @@ export async function benchTwin(name: string, version: string, pairs: number): P
   const ratios: number[] = [];
   const details: string[] = [];
   for (let pair = 0; pair < pairs; pair++) {
-    const twinMs = await timed(() => twinseal(["build", `${name}@${version}`, "--offline", "--out", join(plain.dir, "out")]));
+    const twinMs = await timed(() =>
+      twinseal(["build", `${name}@${version}`, "--offline", "--out", join(plain.dir, "out")]),
+    );
     const plainMs = (await timed(plain.build)) + (await timed(plain.build));
     ratios.push(twinMs / plainMs);
     details.push(`${seconds(twinMs)}/${seconds(plainMs)}`);
   }
-  return { name: `twin build / two plain builds, ${name} ${version}`, value: median(ratios), limit: 0.95, unit: "ratio", detail: details.join(" ") };
+  return {
+    name: `twin build / two plain builds, ${name} ${version}`,
+    value: median(ratios),
+    limit: 0.95,
+    unit: "ratio",
+    detail: details.join(" "),
+  };
 }
 
 /** From the start of `twinseal build` to the first package that compiles; seconds. */
@@ -42,7 +50,11 @@ export async function benchFirstCompile(name: string, version: string, runs: num
   try {
     for (let run = 0; run < runs; run++) {
       const startedAt = Date.now();
-      const child = spawn(process.execPath, [join(repository, "cli/bin.js"), "build", `${name}@${version}`, "--offline", "--out", out], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, CI: "true" } });
+      const child = spawn(
+        process.execPath,
+        [join(repository, "cli/bin.js"), "build", `${name}@${version}`, "--offline", "--out", out],
+        { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, CI: "true" } },
+      );
       let text = "";
       await new Promise<void>((resolve, reject) => {
         child.stderr.on("data", (chunk: Buffer) => {
@@ -58,27 +70,49 @@ export async function benchFirstCompile(name: string, version: string, runs: num
   } finally {
     await rm(out, { recursive: true, force: true });
   }
-  return { name: `start to first package compiled, ${name} ${version}`, value: median(times), limit: 5, unit: "s", detail: times.map((time) => time.toFixed(2)).join(" ") };
+  return {
+    name: `start to first package compiled, ${name} ${version}`,
+    value: median(times),
+    limit: 5,
+    unit: "s",
+    detail: times.map((time) => time.toFixed(2)).join(" "),
+  };
 }
 
 /** twinseal's own largest resident set during a build, by the kernel's accounting of the process itself. */
 export async function benchMemory(name: string, version: string): Promise<Figure> {
   const out = await mkdtemp(join(tmpdir(), "twinseal-bench-"));
-  const build = spawn(process.execPath, [join(repository, "cli/bin.js"), "build", `${name}@${version}`, "--offline", "--out", out], { stdio: "ignore" });
+  const build = spawn(
+    process.execPath,
+    [join(repository, "cli/bin.js"), "build", `${name}@${version}`, "--offline", "--out", out],
+    { stdio: "ignore" },
+  );
   let peakKiB = 0;
   const timer = setInterval(() => {
-    void readFile(`/proc/${build.pid}/status`, "utf8").then((status) => {
-      peakKiB = Math.max(peakKiB, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
-    }, () => {});
+    void readFile(`/proc/${build.pid}/status`, "utf8").then(
+      (status) => {
+        peakKiB = Math.max(peakKiB, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+      },
+      () => {},
+    );
   }, 200);
   const [code] = await once(build, "close");
   clearInterval(timer);
   await rm(out, { recursive: true, force: true });
   if (code !== 0) throw new Error(`twinseal build ended with ${String(code)}`);
-  return { name: `twinseal's own process, ${name} ${version}`, value: peakKiB / 1024, limit: 150, unit: "MiB", detail: "VmHWM" };
+  return {
+    name: `twinseal's own process, ${name} ${version}`,
+    value: peakKiB / 1024,
+    limit: 150,
+    unit: "MiB",
+    detail: "VmHWM",
+  };
 }
 
-async function openPlain(name: string, version: string): Promise<AsyncDisposable & { dir: string; build: () => Promise<void> }> {
+async function openPlain(
+  name: string,
+  version: string,
+): Promise<AsyncDisposable & { dir: string; build: () => Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), "twinseal-bench-"));
   const lock = await readLock(name, version);
   const host = readHost();
@@ -98,13 +132,26 @@ async function openPlain(name: string, version: string): Promise<AsyncDisposable
   const output = argv.indexOf("-o");
   argv[output + 1] = join(dir, "program");
   const { GOGC: _gogc, GOMEMLIMIT: _limit, GOROOT: _root, ...planned } = step.env;
-  const env = { ...planned, GOMODCACHE: join(dir, "modules"), GOPROXY: `file://${dir}/proxy`, GOPATH: join(dir, "gopath"), HOME: dir, TMPDIR: tmpdir(), GOTMPDIR: tmpdir(), GOROOT: goroot };
+  const env = {
+    ...planned,
+    GOMODCACHE: join(dir, "modules"),
+    GOPROXY: `file://${dir}/proxy`,
+    GOPATH: join(dir, "gopath"),
+    HOME: dir,
+    TMPDIR: tmpdir(),
+    GOTMPDIR: tmpdir(),
+    GOROOT: goroot,
+  };
   const cwd = join(dir, "source", recipe.source.dir ?? "");
   const build = async () => {
     const cache = join(dir, "cache");
     await rm(cache, { recursive: true, force: true });
     await mkdir(cache);
-    const result = await runProcess([join(goroot, "bin/go"), ...argv], { cwd, env: { ...env, GOCACHE: cache }, timeoutMs: 3_600_000 });
+    const result = await runProcess([join(goroot, "bin/go"), ...argv], {
+      cwd,
+      env: { ...env, GOCACHE: cache },
+      timeoutMs: 3_600_000,
+    });
     if (result.code !== 0) throw new Error(`plain build: ${result.stderr}`);
   };
   await build(); // extracts the modules

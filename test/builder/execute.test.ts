@@ -26,7 +26,11 @@ afterAll(async () => bench?.[Symbol.asyncDispose]());
 
 const host = readHost();
 
-function planFor(side: "a" | "b", build: Readonly<Record<string, unknown>> = {}, extra: Readonly<Record<string, unknown>> = {}): Plan {
+function planFor(
+  side: "a" | "b",
+  build: Readonly<Record<string, unknown>> = {},
+  extra: Readonly<Record<string, unknown>> = {},
+): Plan {
   const recipe = recipeSchema.parse({
     recipe: 1,
     name: "program",
@@ -37,7 +41,14 @@ function planFor(side: "a" | "b", build: Readonly<Record<string, unknown>> = {},
     ...extra,
   });
   const variation = planVariations({ ...bench.opened.power, cpuCount: host.cpuCount }, {})[side];
-  return planBuild({ recipe, lock: { ...toolchain.lock, name: "program", version: "1.0.0" }, platform: host.platform, side, variation, timeoutMs: 120_000 });
+  return planBuild({
+    recipe,
+    lock: { ...toolchain.lock, name: "program", version: "1.0.0" },
+    platform: host.platform,
+    side,
+    variation,
+    timeoutMs: 120_000,
+  });
 }
 
 async function execute(plan: Plan, main: string, options: { driver?: SandboxDriver; scratchBytes?: number } = {}) {
@@ -50,7 +61,13 @@ async function execute(plan: Plan, main: string, options: { driver?: SandboxDriv
   const run = executeBuild(
     plan,
     { toolchainDir: toolchain.goroot, modulesDir: join(bench.dir, "modules"), sourceDir },
-    { lock: { sha256: sha256Of("a lock of a test") }, local: true, host: { platform: host.platform, kernel: host.kernel }, unvaried: {}, fixed: {} },
+    {
+      lock: { sha256: sha256Of("a lock of a test") },
+      local: true,
+      host: { platform: host.platform, kernel: host.kernel },
+      unvaried: {},
+      fixed: {},
+    },
     {
       driver: options.driver ?? bench.opened.driver,
       workDir: join(place, "work"),
@@ -64,7 +81,7 @@ async function execute(plan: Plan, main: string, options: { driver?: SandboxDriv
   return { run, runDir };
 }
 
-const hello = "package main\n\nfunc main() { println(\"hello\") }\n";
+const hello = 'package main\n\nfunc main() { println("hello") }\n';
 
 /** The real driver, given another sandbox than the plan's. */
 function driverWith(change: (spec: SandboxSpec) => SandboxSpec): SandboxDriver {
@@ -78,19 +95,31 @@ describe("the trap of the field: a build over a warm cache", () => {
     // B compiles into its cache first and then builds from it: nothing is compiled, the bytes are A's.
     const warm = driverWith((spec) => ({
       ...spec,
-      steps: spec.steps.flatMap((step) => (step.id === "build" ? [{ ...step, id: "warm-up" }, { ...step, fresh: [] }] : [step])),
+      steps: spec.steps.flatMap((step) =>
+        step.id === "build"
+          ? [
+              { ...step, id: "warm-up" },
+              { ...step, fresh: [] },
+            ]
+          : [step],
+      ),
     }));
     const b = await execute(planFor("b"), hello, { driver: warm });
     const run = await b.run;
     expect(run.packages.total).toBeGreaterThan(10);
     expect(run.packages.compiled).toBeLessThan(run.packages.total);
     expect(run.artifacts[0]?.sha256).toBe((await a.run).artifacts[0]?.sha256);
-    await expect(compareRuns(await loadRunFolder(a.runDir), await loadRunFolder(b.runDir), {})).rejects.toMatchObject({ code: "WARM_CACHE" });
+    await expect(compareRuns(await loadRunFolder(a.runDir), await loadRunFolder(b.runDir), {})).rejects.toMatchObject({
+      code: "WARM_CACHE",
+    });
   });
 
   it("is refused by the executor when the build's cache is not empty", async () => {
     const plan = planFor("b");
-    const dirty = driverWith((spec) => ({ ...spec, files: [...spec.files, { path: `${plan.variation.buildCachePath}/trim.txt`, text: "1" }] }));
+    const dirty = driverWith((spec) => ({
+      ...spec,
+      files: [...spec.files, { path: `${plan.variation.buildCachePath}/trim.txt`, text: "1" }],
+    }));
     const { run, runDir } = await execute(plan, hello, { driver: dirty });
     await expect(run).rejects.toMatchObject({ kind: "alarm", code: "CACHE_NOT_EMPTY" });
     expect(existsSync(join(runDir, "run.json"))).toBe(false);
@@ -117,7 +146,10 @@ describe("executeBuild", () => {
   });
 
   it("refuses an output that is larger than its limit", async () => {
-    const { run, runDir } = await execute({ ...planFor("a"), limits: { maxOutputBytes: 1000, timeoutMs: 120_000 } }, hello);
+    const { run, runDir } = await execute(
+      { ...planFor("a"), limits: { maxOutputBytes: 1000, timeoutMs: 120_000 } },
+      hello,
+    );
     await expect(run).rejects.toMatchObject({ code: "OUTPUT_TOO_LARGE" });
     expect(existsSync(join(runDir, "run.json"))).toBe(false);
   });
@@ -125,7 +157,9 @@ describe("executeBuild", () => {
   it("makes no program of a library, which is refused before it is compared", async () => {
     const { run, runDir } = await execute(planFor("a"), "package library\n");
     const [artifact] = (await run).artifacts;
-    await expect(assertPlatform(join(runDir, artifact?.name ?? ""), "linux/amd64")).rejects.toMatchObject({ code: "WRONG_PLATFORM" });
+    await expect(assertPlatform(join(runDir, artifact?.name ?? ""), "linux/amd64")).rejects.toMatchObject({
+      code: "WRONG_PLATFORM",
+    });
   });
 
   it("says what was seen inside, not what was planned", async () => {

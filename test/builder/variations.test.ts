@@ -7,7 +7,9 @@ const power = { cpuCount: 4, clockShift: true, timeNamespace: true } as const;
 describe("planVariations", () => {
   it("gives the two sides different values for every key", () => {
     const { a, b } = planVariations(power, {});
-    const same = (Object.keys(a) as (keyof typeof a)[]).filter((key) => JSON.stringify(a[key]) === JSON.stringify(b[key]));
+    const same = (Object.keys(a) as (keyof typeof a)[]).filter(
+      (key) => JSON.stringify(a[key]) === JSON.stringify(b[key]),
+    );
     expect(same).toEqual([]);
   });
 
@@ -35,7 +37,15 @@ describe("planVariations", () => {
   it("shifts the clock so that every field of a date differs", () => {
     const now = new Date("2026-11-24T04:00:00.000Z");
     const later = new Date(now.getTime() + CLOCK_OFFSET.seconds * 1000 + CLOCK_OFFSET.nanos / 1e6);
-    for (const field of ["getUTCFullYear", "getUTCMonth", "getUTCDate", "getUTCHours", "getUTCMinutes", "getUTCSeconds", "getUTCMilliseconds"] as const) {
+    for (const field of [
+      "getUTCFullYear",
+      "getUTCMonth",
+      "getUTCDate",
+      "getUTCHours",
+      "getUTCMinutes",
+      "getUTCSeconds",
+      "getUTCMilliseconds",
+    ] as const) {
       expect(later[field]()).not.toBe(now[field]());
     }
   });

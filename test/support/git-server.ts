@@ -36,7 +36,10 @@ export async function openGitServer(): Promise<GitServer> {
   const dir = join(root, "project");
   await mkdir(dir);
   const git = async (...args: string[]) => {
-    const result = await runProcess(["git", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false", "-c", "maintenance.auto=false", ...args], { cwd: dir, env: gitEnv, timeoutMs: 60_000 });
+    const result = await runProcess(
+      ["git", "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false", "-c", "maintenance.auto=false", ...args],
+      { cwd: dir, env: gitEnv, timeoutMs: 60_000 },
+    );
     if (result.code !== 0) throw new Error(`git ${args.join(" ")}: ${result.stderr}`);
     return result.stdout.trim();
   };
@@ -56,7 +59,9 @@ export async function openGitServer(): Promise<GitServer> {
         REQUEST_METHOD: request.method ?? "GET",
         CONTENT_TYPE: request.headers["content-type"] ?? "",
         GIT_PROTOCOL: String(request.headers["git-protocol"] ?? ""),
-        ...(request.headers["content-encoding"] === undefined ? {} : { HTTP_CONTENT_ENCODING: request.headers["content-encoding"] }),
+        ...(request.headers["content-encoding"] === undefined
+          ? {}
+          : { HTTP_CONTENT_ENCODING: request.headers["content-encoding"] }),
       },
     });
     request.pipe(backend.stdin);

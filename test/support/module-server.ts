@@ -19,7 +19,11 @@ export type Faults = {
 };
 
 /** Serves bytes by path over real HTTP, with faults that can be changed while it runs. */
-export type ModuleServer = AsyncDisposable & { readonly url: string; readonly requests: Request[]; readonly faults: Faults };
+export type ModuleServer = AsyncDisposable & {
+  readonly url: string;
+  readonly requests: Request[];
+  readonly faults: Faults;
+};
 
 export async function openModuleServer(files: Readonly<Record<string, Uint8Array>>): Promise<ModuleServer> {
   const requests: Request[] = [];
@@ -33,7 +37,11 @@ export async function openModuleServer(files: Readonly<Record<string, Uint8Array
     const body = Buffer.from(bytes);
     if (faults.flipBit === true) body.writeUInt8(body.readUInt8(body.length >> 1) ^ 1, body.length >> 1);
     const start = faults.noRanges === true ? 0 : Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-    if (start > 0) response.writeHead(206, { "content-range": `bytes ${start}-${body.length - 1}/${body.length}`, "content-length": body.length - start });
+    if (start > 0)
+      response.writeHead(206, {
+        "content-range": `bytes ${start}-${body.length - 1}/${body.length}`,
+        "content-length": body.length - start,
+      });
     else response.writeHead(200, { "content-length": body.length });
     void (async () => {
       for (let at = start; at < body.length; at += 1 << 16) {

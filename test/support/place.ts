@@ -8,5 +8,9 @@ export type Place = AsyncDisposable & { readonly dir: string; readonly store: St
 
 export async function openPlace(): Promise<Place> {
   const dir = await mkdtemp(join(tmpdir(), "twinseal-place-"));
-  return { dir, store: await openStore(join(dir, "store")), [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+  return {
+    dir,
+    store: await openStore(join(dir, "store")),
+    [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),
+  };
 }

@@ -21,9 +21,12 @@ export function testStoreRoot(): string {
 }
 
 export async function testProxies(): Promise<readonly string[]> {
-  return proxiesFrom({ ...(process.env["GOPROXY"] === undefined ? {} : { GOPROXY: process.env["GOPROXY"] }) }, async () => {
+  return proxiesFrom(process.env["GOPROXY"] === undefined ? {} : { GOPROXY: process.env["GOPROXY"] }, async () => {
     try {
-      const result = await runProcess(["go", "env", "GOPROXY"], { env: { PATH: process.env["PATH"] ?? "", HOME: homedir() }, timeoutMs: 10_000 });
+      const result = await runProcess(["go", "env", "GOPROXY"], {
+        env: { PATH: process.env["PATH"] ?? "", HOME: homedir() },
+        timeoutMs: 10_000,
+      });
       return result.code === 0 ? result.stdout.trim() : undefined;
     } catch {
       return undefined;
@@ -32,16 +35,30 @@ export async function testProxies(): Promise<readonly string[]> {
 }
 
 export async function readLock(name: string, version: string): Promise<Lock> {
-  return lockSchema.parse(JSON.parse(await readFile(join(repository, "manifests", name, `${version}.lock.json`), "utf8")));
+  return lockSchema.parse(
+    JSON.parse(await readFile(join(repository, "manifests", name, `${version}.lock.json`), "utf8")),
+  );
 }
 
 /** Fetches node_exporter's pinned toolchain (not its modules) and returns its tree. */
 export async function openToolchain(): Promise<TestToolchain> {
-  const lock: Lock = { ...(await readLock("node_exporter", "1.12.1")), modules: [], files: [], source: { kind: "path", path: "." } };
+  const lock: Lock = {
+    ...(await readLock("node_exporter", "1.12.1")),
+    modules: [],
+    files: [],
+    source: { kind: "path", path: "." },
+  };
   await mkdir(testStoreRoot(), { recursive: true });
   const store = await openStore(testStoreRoot());
   const host = readHost().platform;
-  await fetchInputs(lock, { store, http: createHttp(), proxies: await testProxies(), host, offline: false, gitEnv: {} });
+  await fetchInputs(lock, {
+    store,
+    http: createHttp(),
+    proxies: await testProxies(),
+    host,
+    offline: false,
+    gitEnv: {},
+  });
   const toolchain = lock.go.toolchains.find((one) => one.host === host);
   if (toolchain === undefined) throw new Error(`the lock has no toolchain for ${host}`);
   return { store, goroot: await toolchainTree(store, toolchain), lock };

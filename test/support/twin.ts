@@ -19,7 +19,9 @@ import { repository, type TestToolchain } from "./toolchain.ts";
 export type TwinBench = AsyncDisposable & {
   readonly opened: OpenedDriver;
   readonly dir: string;
-  readonly build: (options: TwinOptions) => Promise<{ runs: TwinRuns; comparison: () => Promise<Comparison>; dir: string }>;
+  readonly build: (
+    options: TwinOptions,
+  ) => Promise<{ runs: TwinRuns; comparison: () => Promise<Comparison>; dir: string }>;
 };
 
 export type TwinOptions = {
@@ -37,11 +39,23 @@ const mainGo = "package main\n\nfunc main() { println(leak) }\n";
 /** Compiles a fixture of test/support/fixtures to a static program. */
 export async function compileFixture(toolchain: TestToolchain, name: string, to: string): Promise<void> {
   const cache = join(tmpdir(), `twinseal-fixture-cache-${process.getuid?.() ?? 0}`);
-  const result = await runProcess([join(toolchain.goroot, "bin/go"), "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to, "."], {
-    cwd: join(repository, "test/support/fixtures", name),
-    env: { GOCACHE: cache, GOROOT: toolchain.goroot, HOME: cache, GOTOOLCHAIN: "local", CGO_ENABLED: "0", GOFLAGS: "-mod=mod", GOPROXY: "off", GOENV: "off" },
-    timeoutMs: 300_000,
-  });
+  const result = await runProcess(
+    [join(toolchain.goroot, "bin/go"), "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to, "."],
+    {
+      cwd: join(repository, "test/support/fixtures", name),
+      env: {
+        GOCACHE: cache,
+        GOROOT: toolchain.goroot,
+        HOME: cache,
+        GOTOOLCHAIN: "local",
+        CGO_ENABLED: "0",
+        GOFLAGS: "-mod=mod",
+        GOPROXY: "off",
+        GOENV: "off",
+      },
+      timeoutMs: 300_000,
+    },
+  );
   if (result.code !== 0) throw new Error(`compiling ${name}: ${result.stderr}`);
 }
 
@@ -56,7 +70,12 @@ export async function openTwinBench(toolchain: TestToolchain, fixtures: readonly
   if (locked === undefined) throw new Error("no toolchain for this host");
   const opened = await openDriver(
     { goroot: toolchain.goroot, toolchain: locked, workDir: dir, store: toolchain.store },
-    { insideDir: join(repository, "builder/sandbox/inside"), uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, arch: process.arch },
+    {
+      insideDir: join(repository, "builder/sandbox/inside"),
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+      arch: process.arch,
+    },
   );
   await mkdir(join(dir, "modules"));
   const lock: Lock = { ...toolchain.lock, name: "program", version: "1.0.0" };
@@ -76,7 +95,11 @@ export async function openTwinBench(toolchain: TestToolchain, fixtures: readonly
       ...(options.fix === undefined ? {} : { fix: options.fix }),
     });
     const variations = planVariations(
-      { ...opened.power, cpuCount: host.cpuCount, ...(options.clockShift === undefined ? {} : { clockShift: options.clockShift }) },
+      {
+        ...opened.power,
+        cpuCount: host.cpuCount,
+        ...(options.clockShift === undefined ? {} : { clockShift: options.clockShift }),
+      },
       recipe.fix ?? {},
     );
     const plan = (side: "a" | "b") =>
@@ -103,7 +126,8 @@ export async function openTwinBench(toolchain: TestToolchain, fixtures: readonly
       { a: context, b: context },
       { order: options.order ?? "together", sides: { a: side("a"), b: side("b") } },
     );
-    const comparison = async () => compareRuns(await loadRunFolder(join(place, "a")), await loadRunFolder(join(place, "b")), {});
+    const comparison = async () =>
+      compareRuns(await loadRunFolder(join(place, "a")), await loadRunFolder(join(place, "b")), {});
     return { runs, comparison, dir: place };
   };
   return { opened, dir, build, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };

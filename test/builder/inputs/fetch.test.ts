@@ -15,13 +15,24 @@ import { moduleFiles, sampleLock, sampleModule } from "../../support/sample-lock
 const BIG = 8 << 20;
 const modules = [sampleModule("big", BIG), sampleModule("Small", 1000), sampleModule("other", 70_000)];
 /** As proxies spell them: capitals are escaped. */
-const files = Object.fromEntries(Object.entries(moduleFiles(modules)).map(([path, bytes]) => [path.replace("Small", "!small"), bytes]));
+const files = Object.fromEntries(
+  Object.entries(moduleFiles(modules)).map(([path, bytes]) => [path.replace("Small", "!small"), bytes]),
+);
 const lock = sampleLock(modules);
 const bigZip = lock.modules[0]?.zip;
 if (bigZip === undefined) throw new Error("the sample has no zip");
 
 function depsFor(store: Store, url: string, more: Partial<FetchDeps> = {}): FetchDeps {
-  return { store, http: createHttp(), proxies: [url], host: "linux/amd64", offline: false, gitEnv: {}, retry: { attempts: 2, backoffMs: 10 }, ...more };
+  return {
+    store,
+    http: createHttp(),
+    proxies: [url],
+    host: "linux/amd64",
+    offline: false,
+    gitEnv: {},
+    retry: { attempts: 2, backoffMs: 10 },
+    ...more,
+  };
 }
 
 async function leftOvers(store: Store): Promise<readonly string[]> {
@@ -45,7 +56,11 @@ describe("fetchInputs", () => {
   it("needs no network when the store has all, and offline says what is missing", async () => {
     await using place = await openPlace();
     await using server = await openModuleServer(files);
-    await expect(fetchInputs(lock, depsFor(place.store, server.url, { offline: true }))).rejects.toMatchObject({ kind: "world", code: "OFFLINE_MISSING", message: expect.stringContaining("example.test/big@v1.0.0") });
+    await expect(fetchInputs(lock, depsFor(place.store, server.url, { offline: true }))).rejects.toMatchObject({
+      kind: "world",
+      code: "OFFLINE_MISSING",
+      message: expect.stringContaining("example.test/big@v1.0.0"),
+    });
     expect(server.requests).toEqual([]);
     await fetchInputs(lock, depsFor(place.store, server.url));
     await fetchInputs(lock, depsFor(place.store, "http://127.0.0.1:9", { offline: true }));
@@ -69,7 +84,9 @@ describe("fetchInputs", () => {
     await using place = await openPlace();
     await using server = await openModuleServer(files);
     server.faults.cutAfterBytes = 4 << 20;
-    await expect(fetchInputs(lock, depsFor(place.store, server.url, { retry: { attempts: 1, backoffMs: 1 } }))).rejects.toMatchObject({ code: "NETWORK" });
+    await expect(
+      fetchInputs(lock, depsFor(place.store, server.url, { retry: { attempts: 1, backoffMs: 1 } })),
+    ).rejects.toMatchObject({ code: "NETWORK" });
     expect(await hasBlob(place.store, bigZip.sha256)).toBe(false);
     server.faults.cutAfterBytes = undefined;
     await fetchInputs(lock, depsFor(place.store, server.url));
@@ -94,7 +111,11 @@ describe("fetchInputs", () => {
     await using place = await openPlace();
     await using server = await openModuleServer(files);
     server.faults.flipBit = true;
-    await expect(fetchInputs(lock, depsFor(place.store, server.url))).rejects.toMatchObject({ kind: "alarm", code: "DIGEST_MISMATCH", message: expect.stringContaining("example.test/") });
+    await expect(fetchInputs(lock, depsFor(place.store, server.url))).rejects.toMatchObject({
+      kind: "alarm",
+      code: "DIGEST_MISMATCH",
+      message: expect.stringContaining("example.test/"),
+    });
     for (const sha256 of blobsOf(lock)) expect(await hasBlob(place.store, sha256)).toBe(false);
   });
 
@@ -102,7 +123,10 @@ describe("fetchInputs", () => {
     await using place = await openPlace();
     await using empty = await openModuleServer({});
     await using server = await openModuleServer(files);
-    await expect(fetchInputs(lock, depsFor(place.store, empty.url))).rejects.toMatchObject({ kind: "world", code: "INPUT_NOT_FOUND" });
+    await expect(fetchInputs(lock, depsFor(place.store, empty.url))).rejects.toMatchObject({
+      kind: "world",
+      code: "INPUT_NOT_FOUND",
+    });
     await fetchInputs(lock, depsFor(place.store, "", { proxies: [empty.url, server.url] }));
   });
 
@@ -111,7 +135,11 @@ describe("fetchInputs", () => {
     await using server = await openModuleServer(files);
     await fetchInputs(lock, depsFor(place.store, server.url));
     await truncate(blobPath(place.store, bigZip.sha256), 100);
-    await expect(fetchInputs(lock, depsFor(place.store, server.url))).rejects.toMatchObject({ kind: "alarm", code: "STORE_DAMAGED", message: expect.stringContaining(bigZip.sha256) });
+    await expect(fetchInputs(lock, depsFor(place.store, server.url))).rejects.toMatchObject({
+      kind: "alarm",
+      code: "STORE_DAMAGED",
+      message: expect.stringContaining(bigZip.sha256),
+    });
     expect((await readdir(join(place.store.root, "damaged"))).length).toBe(1);
     await fetchInputs(lock, depsFor(place.store, server.url));
     await verifyBlob(place.store, bigZip.sha256);
@@ -122,7 +150,9 @@ describe("fetchInputs", () => {
     await using server = await openModuleServer(files);
     server.faults.pauseMs = 30;
     const script = join(import.meta.dirname, "../../support/fetch-sample.ts");
-    const child = spawn(process.execPath, [script, place.store.root, server.url, String(BIG)], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [script, place.store.root, server.url, String(BIG)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     while (!server.requests.some(({ path }) => path.endsWith("big/@v/v1.0.0.zip"))) await sleep(20);
     await sleep(500);
     child.kill("SIGKILL");
@@ -143,13 +173,17 @@ describe("fetchInputs", () => {
     const script = join(import.meta.dirname, "../../support/fetch-sample.ts");
     const codes = await Promise.all(
       Array.from({ length: 4 }, async () => {
-        const child = spawn(process.execPath, [script, place.store.root, server.url, String(BIG)], { stdio: ["ignore", "ignore", "inherit"] });
+        const child = spawn(process.execPath, [script, place.store.root, server.url, String(BIG)], {
+          stdio: ["ignore", "ignore", "inherit"],
+        });
         const [code] = await once(child, "close");
         return code as number | null;
       }),
     );
     expect(codes).toEqual([0, 0, 0, 0]);
-    expect((await readFile(blobPath(place.store, bigZip.sha256))).equals(Buffer.from(modules[0]?.zip ?? []))).toBe(true);
+    expect((await readFile(blobPath(place.store, bigZip.sha256))).equals(Buffer.from(modules[0]?.zip ?? []))).toBe(
+      true,
+    );
     expect(await leftOvers(place.store)).toEqual([]);
   });
 });

@@ -20,7 +20,10 @@ async function depsIn(place: Place) {
 
 async function openProject(): Promise<GitServer> {
   const server = await openGitServer();
-  await server.write({ "go.mod": "module example.test/x\n\ngo 1.21\n", "cmd/x/main.go": "package main\n\nfunc main() {}\n" });
+  await server.write({
+    "go.mod": "module example.test/x\n\ngo 1.21\n",
+    "cmd/x/main.go": "package main\n\nfunc main() {}\n",
+  });
   await server.commit("Begin");
   await server.git("tag", "--annotate", "--message", "one", "v1.0.0");
   return server;
@@ -35,7 +38,10 @@ describe("a git source", () => {
     await using server = await openProject();
     await using place = await openPlace();
     const overHttp = await lockGitSource({ url: server.url, tag: "v1.0.0", from: server.url }, await depsIn(place));
-    const fromDirectory = await lockGitSource({ url: server.url, tag: "v1.0.0", from: server.dir }, await depsIn(place));
+    const fromDirectory = await lockGitSource(
+      { url: server.url, tag: "v1.0.0", from: server.dir },
+      await depsIn(place),
+    );
     expect(fromDirectory).toEqual(overHttp);
     expect(server.requests()).toBeGreaterThan(0);
     const { source, sourceDateEpoch } = overHttp;
@@ -48,7 +54,14 @@ describe("a git source", () => {
 
   it("gives the very bytes of the tree: attributes convert nothing, modes and links stay", async () => {
     await using server = await openProject();
-    await server.write({ ".gitattributes": "*.txt text eol=crlf\n*.id ident export-subst\nsecret export-ignore\n", "a.txt": "one\ntwo\n", "b.id": "$Id$ $Format:%H$\n", secret: "kept", "@odd": "x", "deep/ly/run.sh": "#!/bin/sh\n" });
+    await server.write({
+      ".gitattributes": "*.txt text eol=crlf\n*.id ident export-subst\nsecret export-ignore\n",
+      "a.txt": "one\ntwo\n",
+      "b.id": "$Id$ $Format:%H$\n",
+      secret: "kept",
+      "@odd": "x",
+      "deep/ly/run.sh": "#!/bin/sh\n",
+    });
     await chmod(join(server.dir, "deep/ly/run.sh"), 0o755);
     await symlink("a.txt", join(server.dir, "link"));
     await server.commit("Add attributes");
@@ -80,18 +93,30 @@ describe("a git source", () => {
     await using place = await openPlace();
     const source = await lockOf(server, place);
     await server.git("tag", "--force", "--annotate", "--message", "again", "v1.0.0");
-    await expect(fetchGitArchive(source, await depsIn(place))).rejects.toMatchObject({ kind: "alarm", code: "TAG_MOVED" });
+    await expect(fetchGitArchive(source, await depsIn(place))).rejects.toMatchObject({
+      kind: "alarm",
+      code: "TAG_MOVED",
+    });
     await server.write({ "cmd/x/main.go": "package main\n\nfunc main() { panic(1) }\n" });
     await server.commit("Change");
     await server.git("tag", "--force", "v1.0.0");
-    await expect(fetchGitArchive(source, await depsIn(place))).rejects.toMatchObject({ kind: "alarm", code: "TAG_MOVED" });
+    await expect(fetchGitArchive(source, await depsIn(place))).rejects.toMatchObject({
+      kind: "alarm",
+      code: "TAG_MOVED",
+    });
   });
 
   it("says which tag is missing, and that a server cannot be reached", async () => {
     await using server = await openProject();
     await using place = await openPlace();
-    await expect(resolveTag(server.url, "v9.9.9", await depsIn(place))).rejects.toMatchObject({ kind: "caller", code: "TAG_UNKNOWN" });
-    await expect(resolveTag("http://127.0.0.1:9/none", "v1.0.0", await depsIn(place))).rejects.toMatchObject({ kind: "world", code: "GIT_FAILED" });
+    await expect(resolveTag(server.url, "v9.9.9", await depsIn(place))).rejects.toMatchObject({
+      kind: "caller",
+      code: "TAG_UNKNOWN",
+    });
+    await expect(resolveTag("http://127.0.0.1:9/none", "v1.0.0", await depsIn(place))).rejects.toMatchObject({
+      kind: "world",
+      code: "GIT_FAILED",
+    });
   });
 
   it("refuses a link out of the tree, names that differ only by case, and a submodule", async () => {
@@ -114,14 +139,25 @@ describe("a git source", () => {
       const { source } = await lockGitSource({ url: server.url, tag: name, from: server.url }, await depsIn(place));
       await materializeSource(source, { store: place.store, recipeDir: place.dir }, join(place.dir, `out-${name}`));
     };
-    await expect(pin("link")).rejects.toMatchObject({ code: "ARCHIVE_UNSAFE", message: expect.stringContaining("out") });
-    await expect(pin("case")).rejects.toMatchObject({ code: "ARCHIVE_UNSAFE", message: expect.stringContaining("README.md") });
-    await expect(pin("submodule")).rejects.toMatchObject({ code: "ARCHIVE_UNSAFE", message: expect.stringContaining("sub") });
+    await expect(pin("link")).rejects.toMatchObject({
+      code: "ARCHIVE_UNSAFE",
+      message: expect.stringContaining("out"),
+    });
+    await expect(pin("case")).rejects.toMatchObject({
+      code: "ARCHIVE_UNSAFE",
+      message: expect.stringContaining("README.md"),
+    });
+    await expect(pin("submodule")).rejects.toMatchObject({
+      code: "ARCHIVE_UNSAFE",
+      message: expect.stringContaining("sub"),
+    });
   });
 
   it("never runs a program that the URL names", async () => {
     await using place = await openPlace();
-    await expect(resolveTag(`ext::sh -c "touch ${place.dir}/ran"`, "v1", await depsIn(place))).rejects.toMatchObject({ code: "GIT_FAILED" });
+    await expect(resolveTag(`ext::sh -c "touch ${place.dir}/ran"`, "v1", await depsIn(place))).rejects.toMatchObject({
+      code: "GIT_FAILED",
+    });
     expect(await readdir(place.dir)).not.toContain("ran");
   });
 });

@@ -29,7 +29,9 @@ async function until(what: () => boolean, limitMs: number): Promise<boolean> {
 }
 
 it("leaves no process and no mount when Node is killed with SIGKILL", async () => {
-  const child = spawn(process.execPath, [join(repository, "test/support/sleepy-build.ts")], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [join(repository, "test/support/sleepy-build.ts")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let dir = "";
   child.stdout.on("data", (chunk: Buffer) => (dir += chunk.toString()));
   expect(await until(() => sleepers().length >= 2, 240_000)).toBe(true);

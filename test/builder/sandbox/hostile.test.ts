@@ -21,7 +21,10 @@ describe("a hostile build step", () => {
         const log = await readFile(join(built.dir, side, "build.log"), "utf8");
         const attempts = log.split("\n").filter((line) => line.startsWith("hostile: "));
         expect(attempts.length).toBeGreaterThan(60);
-        expect(attempts.filter((line) => !line.includes(": refused: ")), log).toEqual([]);
+        expect(
+          attempts.filter((line) => !line.includes(": refused: ")),
+          log,
+        ).toEqual([]);
       }
       expect((await built.comparison()).verdict).toBe("match");
       expect(existsSync("/written")).toBe(false);

@@ -18,7 +18,12 @@ const put = (store: Store, text: string) => putBlob(store, chunks(text), undefin
 describe("the store", () => {
   it("keeps bytes under their digest and returns them verified", async () => {
     await using place = await openPlace();
-    const { sha256, sizeBytes } = await putBlob(place.store, chunks("one ", "two"), { sha256: sha256Of("one two"), sizeBytes: 7 }, { maxBytes: 7 });
+    const { sha256, sizeBytes } = await putBlob(
+      place.store,
+      chunks("one ", "two"),
+      { sha256: sha256Of("one two"), sizeBytes: 7 },
+      { maxBytes: 7 },
+    );
     expect({ sha256, sizeBytes }).toEqual({ sha256: sha256Of("one two"), sizeBytes: 7 });
     expect(await verifyBlob(place.store, sha256)).toBe(blobPath(place.store, sha256));
   });
@@ -27,9 +32,13 @@ describe("the store", () => {
     await using place = await openPlace();
     const sha256 = sha256Of("expected");
     for (const text of ["expecteD", "expected and more", "expec"]) {
-      await expect(putBlob(place.store, chunks(text), { sha256, sizeBytes: 8 }, { maxBytes: 100 })).rejects.toMatchObject({ kind: "alarm", code: "DIGEST_MISMATCH" });
+      await expect(
+        putBlob(place.store, chunks(text), { sha256, sizeBytes: 8 }, { maxBytes: 100 }),
+      ).rejects.toMatchObject({ kind: "alarm", code: "DIGEST_MISMATCH" });
     }
-    await expect(putBlob(place.store, chunks("x".repeat(101)), undefined, { maxBytes: 100 })).rejects.toMatchObject({ code: "BLOB_TOO_LARGE" });
+    await expect(putBlob(place.store, chunks("x".repeat(101)), undefined, { maxBytes: 100 })).rejects.toMatchObject({
+      code: "BLOB_TOO_LARGE",
+    });
     expect(await hasBlob(place.store, sha256)).toBe(false);
     expect(await readdir(join(place.store.root, "tmp"))).toEqual([]);
   });
@@ -38,7 +47,11 @@ describe("the store", () => {
     await using place = await openPlace();
     const { sha256 } = await put(place.store, "kept");
     await appendFile(blobPath(place.store, sha256), "!");
-    await expect(verifyBlob(place.store, sha256)).rejects.toMatchObject({ kind: "alarm", code: "STORE_DAMAGED", message: expect.stringContaining(sha256) });
+    await expect(verifyBlob(place.store, sha256)).rejects.toMatchObject({
+      kind: "alarm",
+      code: "STORE_DAMAGED",
+      message: expect.stringContaining(sha256),
+    });
     await expect(verifyBlob(place.store, sha256)).rejects.toMatchObject({ kind: "world", code: "BLOB_MISSING" });
   });
 
@@ -86,6 +99,10 @@ describe("the store", () => {
   it("says what to do where it cannot be made", async () => {
     await using place = await openPlace();
     await writeFile(join(place.dir, "file"), "");
-    await expect(openStore(join(place.dir, "file"))).rejects.toMatchObject({ kind: "world", code: "STORE_UNUSABLE", hint: expect.stringContaining("TWINSEAL_CACHE") });
+    await expect(openStore(join(place.dir, "file"))).rejects.toMatchObject({
+      kind: "world",
+      code: "STORE_UNUSABLE",
+      hint: expect.stringContaining("TWINSEAL_CACHE"),
+    });
   });
 });
