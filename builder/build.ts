@@ -5,6 +5,7 @@ import { judgeAgainst, loadAgainst } from "./against.ts";
 import type { BuildOptions } from "./build-options.ts";
 import { executeCheck } from "./check-artifact.ts";
 import { TwinsealError } from "./errors.ts";
+import { datedTexts } from "./explain/dates.ts";
 import type { HostFacts } from "./host.ts";
 import type { Http } from "./http.ts";
 import { fetchInputs, type FetchProgress } from "./inputs/fetch.ts";
@@ -115,6 +116,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     const targetDir = join(folder, platform.replace("/", "-"));
     const context = {
       lock: { sha256: lockDigest(subject.lock) },
+      lockedDates: datedTexts(subject.lock),
       local: subject.lock.source.kind === "path",
       host: { platform: deps.host.platform, kernel: deps.host.kernel },
       unvaried: planned.variations.unvaried,

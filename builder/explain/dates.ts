@@ -1,4 +1,5 @@
 import { createReadStream } from "node:fs";
+import type { Lock } from "../recipe/lock.ts";
 
 /** A spelling of a run's day found in an artifact. */
 export type DateFinding = { readonly artifact: string; readonly offset: number; readonly text: string };
@@ -38,6 +39,7 @@ export function spellingsOfDay(day: Date): readonly string[] {
     `${date}/${month}/${year}`,
     `${month}/${date}/${year}`,
     `${date}-${month}-${year}`,
+    `${month}-${date}-${year}`,
     `${date} ${short} ${year}`,
     `${plain} ${short} ${year}`,
     `${date}-${short}-${year}`,
@@ -48,8 +50,6 @@ export function spellingsOfDay(day: Date): readonly string[] {
     `${plain} ${long} ${year}`,
     `${long} ${plain}, ${year}`,
     `${long} ${date}, ${year}`,
-    `${short} ${date} `,
-    `${short} ${plain.padStart(2, " ")} `,
   ];
 }
 
@@ -64,40 +64,77 @@ export function epochSpellings(startMs: number, endMs: number): readonly string[
 
 export type Window = { readonly startMs: number; readonly endMs: number };
 
+/** As `date` prints a day: the year comes after the time. Go's own layouts hold "Jan 02 " without it. */
+function splitSpellingsOfDay(day: Date): readonly Spelling[] {
+  const short = months[day.getUTCMonth()] ?? "";
+  const date = String(day.getUTCDate());
+  const year = String(day.getUTCFullYear());
+  return [`${short} ${date.padStart(2, "0")} `, `${short} ${date.padStart(2, " ")} `].map((text) => ({ text, year }));
+}
+
+/** `year`: counts only when this follows within the same line's reach. */
+export type Spelling = { readonly text: string; readonly year?: string };
+
 /** Every spelling of the days and seconds that the windows touch. */
-export function spellingsOf(windows: readonly Window[]): readonly string[] {
-  const found = new Set<string>();
+export function spellingsOf(windows: readonly Window[]): readonly Spelling[] {
+  const found = new Map<string, Spelling>();
+  const add = (spelling: Spelling) => found.set(spelling.text, spelling);
   for (const { startMs, endMs } of windows) {
-    for (let day = Math.floor(startMs / DAY_MS); day <= Math.floor(endMs / DAY_MS); day++)
-      for (const text of spellingsOfDay(new Date(day * DAY_MS))) found.add(text);
-    for (const text of epochSpellings(startMs, endMs)) found.add(text);
+    for (let day = Math.floor(startMs / DAY_MS); day <= Math.floor(endMs / DAY_MS); day++) {
+      const date = new Date(day * DAY_MS);
+      for (const text of spellingsOfDay(date)) add({ text });
+      splitSpellingsOfDay(date).forEach(add);
+    }
+    for (const text of epochSpellings(startMs, endMs)) add({ text });
   }
-  return [...found];
+  return [...found.values()];
+}
+
+/** Texts of a lock in which a day stands: an artifact may hold them whatever day it was built on. */
+export function datedTexts(lock: Pick<Lock, "version" | "source" | "modules" | "sourceDateEpoch">): string[] {
+  const { version, source, modules, sourceDateEpoch } = lock;
+  const named = [version, source.kind === "git" ? source.tag : "", ...modules.map((module) => module.version)];
+  const day = sourceDateEpoch === undefined ? [] : spellingsOfDay(new Date(sourceDateEpoch * 1000));
+  const seconds = sourceDateEpoch === undefined ? [] : [String(sourceDateEpoch)];
+  return [
+    ...new Set([...named.filter((text) => /\d{8}|\d{4}[._-]\d\d[._-]\d\d/.test(text)), ...day, ...seconds]),
+  ].toSorted();
 }
 
 const MAX_FINDINGS = 20;
+
+/** Bytes after a spelling in which its year must come: "Nov 24 06:29:18 PM +0000 2026". */
+const REACH_BYTES = 32;
+const OVERLAP_BYTES = 64;
 
 /** Looks for the spellings in a file, streamed; at most twenty findings. */
 export async function findDates(
   path: string,
   artifact: string,
-  spellings: readonly string[],
+  spellings: readonly Spelling[],
 ): Promise<readonly DateFinding[]> {
-  const overlap = Math.max(...spellings.map((text) => text.length)) - 1;
-  const needles = spellings.map((text) => Buffer.from(text, "latin1"));
+  const needles = spellings.map((spelling) => ({ ...spelling, bytes: Buffer.from(spelling.text, "latin1") }));
   const found = new Map<string, DateFinding>();
   let carried = Buffer.alloc(0);
   let base = 0;
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
     const window = Buffer.concat([carried, chunk as Buffer]);
-    for (const [index, needle] of needles.entries()) {
-      const text = spellings[index] ?? "";
-      const at = window.indexOf(needle);
-      if (at >= 0 && !found.has(text) && found.size < MAX_FINDINGS)
-        found.set(text, { artifact, offset: base + at, text });
+    for (const needle of needles) {
+      if (found.has(needle.text) || found.size >= MAX_FINDINGS) continue;
+      const at = indexOfSpelling(window, needle);
+      if (at !== undefined) found.set(needle.text, { artifact, offset: base + at, text: needle.text.trim() });
     }
-    carried = Buffer.from(window.subarray(Math.max(0, window.length - overlap)));
+    carried = Buffer.from(window.subarray(Math.max(0, window.length - OVERLAP_BYTES)));
     base += window.length - carried.length;
   }
   return [...found.values()];
+}
+
+function indexOfSpelling(window: Buffer, needle: Spelling & { readonly bytes: Buffer }): number | undefined {
+  for (let at = window.indexOf(needle.bytes); at >= 0; at = window.indexOf(needle.bytes, at + 1)) {
+    if (needle.year === undefined) return at;
+    const end = at + needle.bytes.length;
+    if (window.subarray(end, end + REACH_BYTES).includes(needle.year)) return at;
+  }
+  return undefined;
 }

@@ -64,6 +64,7 @@ async function execute(plan: Plan, main: string, options: { driver?: SandboxDriv
     {
       lock: { sha256: sha256Of("a lock of a test") },
       local: true,
+      lockedDates: [],
       host: { platform: host.platform, kernel: host.kernel },
       unvaried: {},
       fixed: {},

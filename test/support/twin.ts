@@ -107,6 +107,7 @@ export async function openTwinBench(toolchain: TestToolchain, fixtures: readonly
     const context = {
       lock: { sha256: sha256Of("a lock of a test") },
       local: true,
+      lockedDates: [],
       host: { platform: host.platform, kernel: host.kernel },
       unvaried: variations.unvaried,
       fixed: variations.fixed,

@@ -63,6 +63,11 @@ describe("a build step that leaks one dimension into the program", () => {
     expect((await built.comparison()).verdict).toBe("suspect");
   });
 
+  it("is suspect when the day comes from a new file's time, which no clock shifts", async () => {
+    const built = await bench.build({ before: ["leak", "leak.go", "new-file-day"] });
+    expect((await built.comparison()).verdict).toBe("suspect");
+  });
+
   it("is suspect when the recipe itself fixes the time", async () => {
     const built = await bench.build({ before: ["leak", "leak.go", "time"], fix: { time: "a test of this very fix" } });
     expect((await built.comparison()).verdict).toBe("suspect");

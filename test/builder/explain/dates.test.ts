@@ -1,0 +1,60 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { datedTexts, findDates, spellingsOf } from "../../../builder/explain/dates.ts";
+import { openPlace } from "../../support/place.ts";
+
+const startMs = Date.parse("2026-01-02T23:59:30Z");
+const spellings = spellingsOf([{ startMs, endMs: startMs + 60_000 }]);
+
+async function found(text: string | Buffer): Promise<readonly string[]> {
+  await using place = await openPlace();
+  const path = join(place.dir, "artifact");
+  await writeFile(path, text);
+  return (await findDates(path, "artifact", spellings)).map((finding) => finding.text);
+}
+
+describe("the days of a run in an artifact", () => {
+  it.each([
+    "built 2026-01-02",
+    "20260102",
+    "2026/01/02 23:59",
+    "02.01.2026",
+    "01/02/2026",
+    "2 Jan 2026",
+    "January 2, 2026",
+    "Fri Jan  2 23:59:31 UTC 2026",
+    "Fri Jan 02 23:59:31 2026",
+    String(startMs / 1000 + 17),
+    "2026-01-03T00:00:01Z",
+  ])("are found as %j", async (text) => {
+    expect((await found(`before\0${text}\0after`)).length).toBeGreaterThan(0);
+  });
+
+  it("are not seen in other days, nor in Go's own layouts", async () => {
+    expect(await found("2026-01-04 2025-01-02 Mon Jan 02 15:04:05 -0700 2006 Jan _2 15:04:05")).toEqual([]);
+  });
+
+  it("are found across the borders of what is read at once", async () => {
+    for (const cut of [1, 5, 9]) {
+      expect(await found(Buffer.concat([Buffer.alloc((1 << 20) - cut), Buffer.from("2026-01-02")]))).toEqual([
+        "2026-01-02",
+      ]);
+    }
+  });
+
+  it("are no leak where the lock itself names them", () => {
+    const texts = datedTexts({
+      version: "1.0.0",
+      source: { kind: "path", path: "." },
+      sourceDateEpoch: startMs / 1000,
+      modules: [
+        { path: "a", version: "v0.0.0-20260102030405-abcdefabcdef", goMod: { sha256: "", sizeBytes: 0, h1: "" } },
+        { path: "b", version: "v1.2.3", goMod: { sha256: "", sizeBytes: 0, h1: "" } },
+      ],
+    } as unknown as Parameters<typeof datedTexts>[0]);
+    expect(texts).toContain("v0.0.0-20260102030405-abcdefabcdef");
+    expect(texts).toContain("2026-01-02");
+    expect(texts).not.toContain("v1.2.3");
+  });
+});
