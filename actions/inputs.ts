@@ -60,7 +60,7 @@ function optionArgv(option: Option, value: string): readonly string[] {
 
 /** Options that may be given several times; the input separates values by white space. */
 function takesMany(option: Option): boolean {
-  return option.variadic || option.long === "--target";
+  return option.variadic || option.long === "--target" || option.long === "--lock";
 }
 
 function readSwitch(name: string, value: string): boolean {
