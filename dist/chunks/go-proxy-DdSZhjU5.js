@@ -1,0 +1,1 @@
+export{t as escapeModulePath,n as moduleUrl,r as proxiesFrom}from"./go-proxy-LzvREeB8.js";

@@ -1,0 +1,1 @@
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-CGDS0exr.js";
