@@ -1,9 +1,16 @@
 import { chmod, copyFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { firstDivergent, readActionGraph, type DivergentPackage } from "./action-graph.ts";
-import { compareRuns, type Comparison } from "./compare.ts";
-import { explainDifferences, type Explanation } from "./explain/cause.ts";
+import { compareRuns, type Comparison, type Difference } from "./compare.ts";
+import {
+  dimensionTokens,
+  explainDifferences,
+  heldValues,
+  type Explanation,
+  type HeldValue,
+} from "./explain/cause.ts";
 import { assertPlatform } from "./explain/executable.ts";
+import { findTexts } from "./explain/texts.ts";
 import { ACTION_GRAPH } from "./plan.ts";
 import type { Platform } from "./platform.ts";
 import type { ReportTarget } from "./report.ts";
@@ -52,11 +59,24 @@ async function judgeFolders(a: RunFolder, b: RunFolder, allowDate: string | unde
   }
   const comparison = await compareRuns(a, b, { allowDate });
   if (comparison.verdict !== "mismatch") return { comparison };
-  const divergent = a.run.outcome === "built" && b.run.outcome === "built" ? await findDivergent(a, b) : [];
-  return {
-    comparison,
-    explanation: explainDifferences(comparison.differences, { a: a.run.observed, b: b.run.observed }, divergent),
-  };
+  if (a.run.outcome !== "built" || b.run.outcome !== "built") {
+    return { comparison, explanation: explainDifferences(comparison.differences, [], []) };
+  }
+  const [held, divergent] = await Promise.all([findHeldValues(a, b, comparison.differences), findDivergent(a, b)]);
+  return { comparison, explanation: explainDifferences(comparison.differences, held, divergent) };
+}
+
+async function findHeldValues(
+  a: RunFolder,
+  b: RunFolder,
+  differences: readonly Difference[],
+): Promise<readonly HeldValue[]> {
+  const differing = differences.find(({ kind }) => kind === "bytes");
+  if (differing === undefined) return [];
+  const tokens = dimensionTokens({ a: a.run.observed, b: b.run.observed });
+  const texts = tokens.flatMap((one) => [...one.a, ...one.b]);
+  const [left, right] = await Promise.all([a, b].map(({ dir }) => findTexts(join(dir, differing.name), texts)));
+  return left === undefined || right === undefined ? [] : heldValues(tokens, { a: left, b: right });
 }
 
 async function findDivergent(a: RunFolder, b: RunFolder): Promise<readonly DivergentPackage[]> {

@@ -10,16 +10,60 @@ export type Explanation = {
   readonly hint: string;
 };
 
-/** Names the dimension whose two values stand where the bytes differ, else the first package that differs. */
+/** A dimension's value that stands in one side's artifact and not in the other's. */
+export type HeldValue = { readonly id: DimensionId; readonly a?: string; readonly b?: string };
+
+/** The texts by which each dimension's two values would be known in an artifact. */
+export type DimensionTokens = {
+  readonly id: DimensionId;
+  readonly a: readonly string[];
+  readonly b: readonly string[];
+};
+
+/** Pure: what to look for. Texts that both values share say nothing, short ones occur by chance. */
+export function dimensionTokens(observed: { readonly a: Observed; readonly b: Observed }): readonly DimensionTokens[] {
+  return dimensions.flatMap(({ id }) => {
+    const [a, b] = [observed.a[id], observed.b[id]];
+    if (a === undefined || b === undefined || a === b) return [];
+    return [
+      {
+        id,
+        a: tokensOf(a).filter((token) => !b.includes(token)),
+        b: tokensOf(b).filter((token) => !a.includes(token)),
+      },
+    ];
+  });
+}
+
+/** Parts of an observed value that are long enough not to occur by chance, the longest first; of a time its day. */
+function tokensOf(value: string): readonly string[] {
+  const parts = [value, ...value.split(/[\s(),;]+/), ...value.split("/"), value.slice(0, 10)];
+  return [...new Set(parts.filter((part) => part.length >= 4))].toSorted((one, other) => other.length - one.length);
+}
+
+/** Pure: which dimensions' values are in one artifact only, those that both sides show first. */
+export function heldValues(
+  tokens: readonly DimensionTokens[],
+  held: { readonly a: ReadonlySet<string>; readonly b: ReadonlySet<string> },
+): readonly HeldValue[] {
+  const values = tokens.flatMap(({ id, a, b }) => {
+    const left = a.find((token) => held.a.has(token) && !held.b.has(token));
+    const right = b.find((token) => held.b.has(token) && !held.a.has(token));
+    if (left === undefined && right === undefined) return [];
+    return [{ id, ...(left === undefined ? {} : { a: left }), ...(right === undefined ? {} : { b: right }) }];
+  });
+  const bothSides = ({ a, b }: HeldValue) => Number(a !== undefined && b !== undefined);
+  return values.toSorted((one, other) => bothSides(other) - bothSides(one));
+}
+
+/** Names the dimension whose values stand in the artifacts, else the first package that differs. */
 export function explainDifferences(
   differences: readonly Difference[],
-  observed: { readonly a: Observed; readonly b: Observed },
+  held: readonly HeldValue[],
   divergent: readonly DivergentPackage[],
 ): Explanation {
-  const where =
-    divergent[0] === undefined
-      ? ""
-      : `; the first package that differs is ${divergent[0].package} (${divergent[0].why})`;
+  const [first] = divergent;
+  const where = first === undefined ? "" : `; the first package that differs is ${first.package} (${first.why})`;
   const failed = differences.find(
     (difference): difference is Extract<Difference, { message: string }> => "message" in difference,
   );
@@ -29,35 +73,21 @@ export function explainDifferences(
       hint: "read that side's build.log: the build depends on its environment",
     };
   }
-  for (const difference of differences) {
-    if (difference.kind !== "bytes") continue;
-    for (const { id, about } of dimensions) {
-      const [a, b] = [observed.a[id], observed.b[id]];
-      if (a === undefined || b === undefined || a === b) continue;
-      const seen = tokens(a).find((token) => difference.excerpt.a.includes(token) && !b.includes(token));
-      const twin = tokens(b).find((token) => difference.excerpt.b.includes(token) && !a.includes(token));
-      if (seen === undefined && twin === undefined) continue;
-      const said = [
-        seen === undefined ? "" : `A's holds ${JSON.stringify(seen)}`,
-        twin === undefined ? "" : `B's holds ${JSON.stringify(twin)}`,
-      ]
-        .filter((text) => text !== "")
-        .join(", ");
-      return {
-        cause: id,
-        text: `${difference.name} depends on ${id} (${about}): ${said}${where}`,
-        hint: `find what writes it into the program; as a last resort fix it in the recipe: fix: {${id}: "why"}`,
-      };
-    }
+  const [value] = held;
+  if (value === undefined) {
+    return {
+      text: `no dimension's value stands in the artifacts${where}`,
+      hint: "look at the bytes in the report; random numbers, seconds and the order of a map are usual causes",
+    };
   }
+  const about = dimensions.find(({ id }) => id === value.id)?.about ?? "";
+  const said = [
+    value.a === undefined ? "" : `A's holds ${JSON.stringify(value.a)}`,
+    value.b === undefined ? "" : `B's holds ${JSON.stringify(value.b)}`,
+  ].filter((text) => text !== "");
   return {
-    text: `no dimension's value stands where the bytes differ${where}`,
-    hint: "look at the bytes in the report; random numbers and the order of a map are usual causes",
+    cause: value.id,
+    text: `the program depends on ${value.id} (${about}): ${said.join(", ")}${where}`,
+    hint: `find what writes it into the program; as a last resort fix it in the recipe: fix: {${value.id}: "why"}`,
   };
-}
-
-/** Parts of an observed value that are long enough not to occur by chance; of a time its day. */
-function tokens(value: string): readonly string[] {
-  const parts = [value, ...value.split(/[\s(),;]+/), ...value.split("/"), value.slice(0, 10)];
-  return parts.filter((part) => part.length >= 4);
 }

@@ -9,21 +9,22 @@ export async function extractTar(path: string, dir: string): Promise<void> {
   const names: string[] = [];
   let totalBytes = 0;
   let fault: Error | undefined;
-  await list({
-    file: path,
-    strict: true,
-    onReadEntry: (entry) => {
-      const name = entry.path.replace(/^\.\//, "").replace(/\/$/, "");
-      totalBytes += entry.size;
-      if (entry.type === "Directory") return;
-      names.push(name);
-      if (entry.type !== "File" && entry.type !== "SymbolicLink") fault ??= unsafe(name, `is a ${entry.type}`);
-      if (entry.type === "SymbolicLink" && leavesTree(name, entry.linkpath ?? ""))
-        fault ??= unsafe(name, "is a link out of the tree");
-      if (totalBytes > MAX_TOTAL_BYTES)
-        fault ??= unsafe(name, `makes the archive larger than ${MAX_TOTAL_BYTES} bytes`);
-    },
-  });
+  const look = (entry: { path: string; size: number; type: string; linkpath?: string | undefined }) => {
+    const name = entry.path.replace(/^\.\//, "").replace(/\/$/, "");
+    totalBytes += entry.size;
+    if (entry.type === "Directory") return;
+    names.push(name);
+    if (entry.type !== "File" && entry.type !== "SymbolicLink") fault ??= unsafe(name, `is a ${entry.type}`);
+    if (entry.type === "SymbolicLink" && leavesTree(name, entry.linkpath ?? "")) {
+      fault ??= unsafe(name, "is a link out of the tree");
+    }
+    if (totalBytes > MAX_TOTAL_BYTES) fault ??= unsafe(name, `makes the archive larger than ${MAX_TOTAL_BYTES} bytes`);
+  };
+  try {
+    await list({ file: path, strict: true, onReadEntry: look });
+  } catch (error) {
+    throw fault ?? unsafe(names.at(-1) ?? "tar", "cannot be read", error);
+  }
   if (fault !== undefined) throw fault;
   assertSafeEntries(names);
   await extract({ file: path, cwd: dir, strict: true, preservePaths: false, noMtime: true });
