@@ -1,33 +1,28 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { judgeAgainst, loadAgainst } from "./against.ts";
+import { loadAgainst } from "./against.ts";
 import type { BuildOptions } from "./build-options.ts";
-import { executeCheck } from "./check-artifact.ts";
+import { buildTarget, type PlannedTarget, type Subject } from "./build-target.ts";
 import { TwinsealError } from "./errors.ts";
-import { datedTexts } from "./explain/dates.ts";
 import type { HostFacts } from "./host.ts";
 import type { Http } from "./http.ts";
 import { fetchInputs, type FetchProgress } from "./inputs/fetch.ts";
 import type { GitEnv } from "./inputs/git.ts";
-import { offerModules } from "./inputs/go-modules.ts";
-import { toolchainTree } from "./inputs/go-toolchain.ts";
-import { materializeSource, placeFiles } from "./inputs/source.ts";
-import { judgeRuns, placeArtifact } from "./judge.ts";
 import { planMemory } from "./memory.ts";
 import { planBuild } from "./plan.ts";
-import { artifactName, type Platform } from "./platform.ts";
+import type { Platform } from "./platform.ts";
+import { hostToolchain, prepareInputs } from "./prepare-inputs.ts";
 import { findRecipe } from "./recipe/catalog.ts";
 import { assertLockFits, loadLock, lockDigest } from "./recipe/load-lock.ts";
 import { loadRecipe } from "./recipe/load.ts";
-import type { Lock, LockedToolchain } from "./recipe/lock.ts";
 import type { Recipe } from "./recipe/schema.ts";
 import { makeReport, type JudgedTarget, type Report } from "./report.ts";
 import { renderReportHtml } from "./report-html.ts";
 import { openDriver, type DriverDeps } from "./sandbox/open-driver.ts";
 import type { Store } from "./store/store.ts";
-import { createLane, executeTwin, type LaneState, type TwinPlan } from "./twin.ts";
-import { planVariations, type Variations, type VaryingPower } from "./variations.ts";
+import type { LaneState } from "./twin.ts";
+import { planVariations, type VaryingPower } from "./variations.ts";
 import { openWorkspace } from "./workspace.ts";
 
 export type BuildDeps = {
@@ -47,8 +42,6 @@ export type BuildDeps = {
   readonly signal?: AbortSignal | undefined;
 };
 
-export type PlannedTarget = { readonly platform: Platform; readonly plans: TwinPlan; readonly variations: Variations };
-
 export type BuildResult =
   | {
       readonly kind: "planned";
@@ -63,8 +56,6 @@ export type BuildResult =
       readonly htmlPath: string;
       readonly folder: string;
     };
-
-type Subject = { readonly recipe: Recipe; readonly lock: Lock; readonly recipeDir: string };
 
 /**
  * The main operation: from a recipe and its lock to two runs, their comparison and the report, per target. Nothing is
@@ -96,73 +87,25 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     ...(deps.signal === undefined ? {} : { signal: deps.signal }),
   });
   await using workspace = await openWorkspace(deps.store.root, process.pid, randomUUID());
-  const inputs = {
-    toolchainDir: await toolchainTree(deps.store, toolchain),
-    modulesDir: join(workspace.dir, "modules"),
-    sourceDir: join(workspace.dir, "source"),
-  };
-  await offerModules(deps.store, subject.lock.modules, inputs.modulesDir);
-  await materializeSource(subject.lock.source, { store: deps.store, recipeDir: subject.recipeDir }, inputs.sourceDir);
-  await placeFiles(subject.lock.files, subject.recipe.files ?? [], deps.store, inputs.sourceDir);
+  const inputs = await prepareInputs(subject, toolchain, deps.store, workspace.dir);
   const opened = await openDriver(
     { goroot: inputs.toolchainDir, toolchain, workDir: workspace.dir, store: deps.store },
     deps.driver,
   );
-  const memory = planMemory(subject.lock, deps.host.availableBytes, options.sequential);
   const folder = resolve(deps.cwd, options.out, `${subject.recipe.name}-v${subject.lock.version}`);
+  const job = {
+    subject,
+    inputs,
+    driver: opened.driver,
+    memory: planMemory(subject.lock, deps.host.availableBytes, options.sequential),
+    folder,
+    workDir: workspace.dir,
+    against,
+  };
   const targets: JudgedTarget[] = [];
   for (const platform of platforms) {
     const planned = planTarget(subject, platform, { ...opened.power, cpuCount: deps.host.cpuCount }, options);
-    const targetDir = join(folder, platform.replace("/", "-"));
-    const context = {
-      lock: { sha256: lockDigest(subject.lock) },
-      lockedDates: datedTexts(subject.lock),
-      local: subject.lock.source.kind === "path",
-      host: { platform: deps.host.platform, kernel: deps.host.kernel },
-      unvaried: planned.variations.unvaried,
-      fixed: planned.variations.fixed,
-    };
-    const side = (id: "a" | "b") => ({
-      driver: opened.driver,
-      workDir: join(workspace.dir, `${platform.replace("/", "-")}-${id}`),
-      runDir: join(targetDir, id),
-      scratchBytes: memory.scratchBytes,
-      now: deps.now,
-      newId: randomUUID,
-      onEvent: createLane(id, (state) => deps.onLane?.(platform, state)),
-      signal: deps.signal,
-    });
-    const runs = await executeTwin(
-      planned.plans,
-      inputs,
-      { a: context, b: context },
-      {
-        order: memory.sequential ? "a-first" : "together",
-        sides: { a: side("a"), b: side("b") },
-      },
-    );
-    const judgement = await judgeRuns(runs, platform, targetDir, subject.recipe.allow?.date);
-    await placeArtifact(
-      judgement,
-      artifactName(subject.recipe.name, subject.lock.version, platform),
-      targetDir,
-      folder,
-    );
-    const matched =
-      "comparison" in judgement && judgement.comparison.verdict === "match"
-        ? judgement.comparison.artifacts.artifacts
-        : [];
-    const check =
-      matched.length === 0
-        ? undefined
-        : await executeCheck(subject, platform, targetDir, deps.host, opened.driver, workspace.dir);
-    targets.push({
-      platform,
-      ...runs,
-      ...judgement,
-      ...(check === undefined ? {} : { check }),
-      ...(against === undefined || matched[0] === undefined ? {} : { against: judgeAgainst(against, matched[0]) }),
-    });
+    targets.push(await buildTarget(planned, job, deps));
   }
   const report = makeReport({
     name: subject.recipe.name,
@@ -198,16 +141,6 @@ export function chooseTargets(
     });
   }
   return [...new Set(asked)];
-}
-
-function hostToolchain(lock: Lock, host: HostFacts): LockedToolchain {
-  const toolchain = lock.go.toolchains.find((one) => one.host === host.platform);
-  if (toolchain === undefined) {
-    throw new TwinsealError("caller", "TOOLCHAIN_NOT_LOCKED", `the lock has no Go toolchain for ${host.platform}`, {
-      hint: "run twinseal pin",
-    });
-  }
-  return toolchain;
 }
 
 function planTarget(subject: Subject, platform: Platform, power: VaryingPower, options: BuildOptions): PlannedTarget {

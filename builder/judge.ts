@@ -1,19 +1,16 @@
 import { chmod, copyFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { digestFile } from "./digest.ts";
+import { TwinsealError } from "./errors.ts";
 import { firstDivergent, readActionGraph, type DivergentPackage } from "./action-graph.ts";
 import { compareRuns, type Comparison, type Difference } from "./compare.ts";
-import {
-  dimensionTokens,
-  explainDifferences,
-  heldValues,
-  type Explanation,
-  type HeldValue,
-} from "./explain/cause.ts";
+import { dimensionTokens, explainDifferences, heldValues, type Explanation, type HeldValue } from "./explain/cause.ts";
 import { assertPlatform } from "./explain/executable.ts";
 import { findTexts } from "./explain/texts.ts";
 import { ACTION_GRAPH } from "./plan.ts";
 import type { Platform } from "./platform.ts";
 import type { ReportTarget } from "./report.ts";
+import type { Artifact } from "./run.ts";
 import { loadRunFolder, type RunFolder } from "./run-folder.ts";
 import type { TwinRuns } from "./twin.ts";
 
@@ -86,17 +83,26 @@ async function findDivergent(a: RunFolder, b: RunFolder): Promise<readonly Diver
   );
 }
 
-/** Puts a matched artifact where people look for it, and takes away what an earlier build left there otherwise. */
-export async function placeArtifact(
-  judgement: Judgement,
-  name: string,
-  targetDir: string,
-  folder: string,
-): Promise<void> {
-  const place = join(folder, name);
-  if (!("comparison" in judgement) || judgement.comparison.verdict !== "match") return rm(place, { force: true });
-  const temporary = `${place}.${process.pid}.tmp`;
-  await copyFile(join(targetDir, "a", name), temporary);
+export function matchedArtifacts(judgement: Judgement): readonly Artifact[] {
+  return "comparison" in judgement && judgement.comparison.verdict === "match"
+    ? judgement.comparison.artifacts.artifacts
+    : [];
+}
+
+/** Copies a matched artifact to where people look for it; what lies there then has the judged digest. */
+export async function placeArtifact(from: string, folder: string, artifact: Artifact): Promise<void> {
+  const temporary = join(folder, `.${artifact.name}.${process.pid}.tmp`);
+  await copyFile(from, temporary);
+  const { sha256 } = await digestFile(temporary);
+  if (sha256 !== artifact.sha256) {
+    await rm(temporary, { force: true });
+    throw new TwinsealError("alarm", "RUN_CHANGED", `${from} was changed after it was compared`);
+  }
   await chmod(temporary, 0o755);
-  await rename(temporary, place);
+  await rename(temporary, join(folder, artifact.name));
+}
+
+/** What an earlier build left there must not be taken for this one's. */
+export async function removeArtifact(folder: string, name: string): Promise<void> {
+  await rm(join(folder, name), { force: true });
 }

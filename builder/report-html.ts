@@ -36,6 +36,11 @@ const words: Readonly<Record<Verdict, { mark: string; title: string; text: strin
     title: "suspect",
     text: "The bytes agree, but they hold the day of the build, which both runs shared.",
   },
+  "check-failed": {
+    mark: "\u2717",
+    title: "check failed",
+    text: "Both builds gave the same bytes, but the program does not do what the recipe's check expects.",
+  },
   "build-failed": { mark: "\u2717", title: "build failed", text: "The source does not build." },
 };
 
@@ -97,7 +102,7 @@ type ReportDifference = NonNullable<ReportTarget["differences"]>[number];
 function difference(found: ReportDifference): string {
   if (found.kind !== "bytes")
     return `<p class="note bad">${escape(found.name)}: ${escape(found.kind.replaceAll("-", " "))}</p>`;
-  const where = `${found.differingBytes} bytes differ in ${found.rangeCount} ${found.rangeCount === 1 ? "place" : "places"}, first at ${found.firstOffset}${found.section === undefined ? "" : ` in ${found.section}`}`;
+  const where = `${found.differingBytes} bytes differ in ${found.rangeCount} ${found.rangeCount === 1 ? "place" : "places"}, first at ${found.firstOffset}${found.section === undefined ? "" : ` in ${found.section}`}${found.symbol === undefined ? "" : ` (${found.symbol})`}`;
   return `<h3>Where ${escape(found.name)} differs</h3>
 <p>${escape(where)}</p>
 ${byteMap(found)}

@@ -12,7 +12,7 @@ import { artifactSchema, runSchema, type Run } from "./run.ts";
  * `report.json`: the verdict of a twin build with everything a stranger needs to repeat and to doubt it. The core is
  * stable (name, version, verdict, targets, artifacts, dimensions, differences, explanation).
  */
-export const verdictSchema = z.enum(["match", "mismatch", "suspect", "build-failed"]);
+export const verdictSchema = z.enum(["match", "mismatch", "suspect", "check-failed", "build-failed"]);
 export type Verdict = z.infer<typeof verdictSchema>;
 
 const rangeSchema = z.strictObject({ start: z.int(), end: z.int() });
@@ -26,6 +26,7 @@ const differenceSchema = z.discriminatedUnion("kind", [
     ranges: z.array(rangeSchema),
     rangeCount: z.int(),
     section: z.string().optional(),
+    symbol: z.string().optional(),
     excerpt: z.strictObject({ a: z.string(), b: z.string() }),
     sections: z.array(
       z.strictObject({ name: z.string(), offset: z.int(), sizeBytes: z.int(), differingBytes: z.int() }),
@@ -121,7 +122,7 @@ export function makeReport(input: ReportInput): Report {
 }
 
 function worstOf(verdicts: readonly Verdict[]): Verdict {
-  const order: readonly Verdict[] = ["build-failed", "mismatch", "suspect", "match"];
+  const order: readonly Verdict[] = ["build-failed", "mismatch", "suspect", "check-failed", "match"];
   return order.find((verdict) => verdicts.includes(verdict)) ?? "build-failed";
 }
 
@@ -134,7 +135,7 @@ function reportTarget(target: JudgedTarget): ReportTarget {
       comparison === undefined
         ? "build-failed"
         : comparison.verdict === "match" && checkFailed
-          ? "mismatch"
+          ? "check-failed"
           : comparison.verdict,
     artifacts:
       comparison === undefined || comparison.verdict === "mismatch"
@@ -164,8 +165,14 @@ type ReportDifference = NonNullable<ReportTarget["differences"]>[number];
 
 function writable(difference: Extract<Comparison, { verdict: "mismatch" }>["differences"][number]): ReportDifference {
   if (difference.kind !== "bytes") return { ...difference };
-  const { section, ranges, sections, ...rest } = difference;
-  return { ...rest, ranges: [...ranges], sections: [...sections], ...(section === undefined ? {} : { section }) };
+  const { section, symbol, ranges, sections, ...rest } = difference;
+  return {
+    ...rest,
+    ranges: [...ranges],
+    sections: [...sections],
+    ...(section === undefined ? {} : { section }),
+    ...(symbol === undefined ? {} : { symbol }),
+  };
 }
 
 /** `varied` comes from what the probes saw, never from what was planned. */

@@ -1,5 +1,5 @@
 import { dimensions } from "../builder/dimensions.ts";
-import type { PlannedTarget } from "../builder/build.ts";
+import type { PlannedTarget } from "../builder/build-target.ts";
 import type { Variation } from "../builder/variations.ts";
 
 /** `--dry-run` for people: both plans' steps and a table of the dimensions with their two values. */

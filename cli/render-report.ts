@@ -60,9 +60,9 @@ function details(target: ReportTarget, folder: string | undefined): readonly str
 function describe(difference: NonNullable<ReportTarget["differences"]>[number]): string {
   switch (difference.kind) {
     case "bytes": {
-      const { name, differingBytes, firstOffset, section, sizeBytes, rangeCount } = difference;
+      const { name, differingBytes, firstOffset, section, symbol, sizeBytes, rangeCount } = difference;
       const size = sizeBytes.a === sizeBytes.b ? "" : `, sizes ${sizeBytes.a} and ${sizeBytes.b}`;
-      return `${name}: ${differingBytes} bytes differ in ${rangeCount} places, first at ${firstOffset}${section === undefined ? "" : ` in ${section}`}${size}`;
+      return `${name}: ${differingBytes} bytes differ in ${rangeCount} places, first at ${firstOffset}${section === undefined ? "" : ` in ${section}`}${symbol === undefined ? "" : ` (${symbol})`}${size}`;
     }
     case "only-in-a":
     case "only-in-b":

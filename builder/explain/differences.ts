@@ -1,4 +1,5 @@
 import { open, type FileHandle } from "node:fs/promises";
+import { symbolAt } from "./symbols.ts";
 import { readSections, sectionAt } from "./sections.ts";
 
 /** A run of differing bytes: [start, end). */
@@ -12,6 +13,8 @@ export type ByteDifference = {
   readonly ranges: readonly ByteRange[];
   readonly rangeCount: number;
   readonly section: string | undefined;
+  /** Of the first difference, in A. */
+  readonly symbol: string | undefined;
   /** Printable text around the first difference, of both files. */
   readonly excerpt: { readonly a: string; readonly b: string };
   readonly sections: readonly {
@@ -73,8 +76,14 @@ export async function diffFiles(a: string, b: string): Promise<ByteDifference | 
     ranges,
     rangeCount,
     section: sectionAt(sections, firstOffset)?.name,
+    symbol: await symbolAt(a, firstOffset),
     excerpt: { a: await excerpt(files.a, firstOffset), b: await excerpt(files.b, firstOffset) },
-    sections: sections.map((section) => ({ ...section, differingBytes: perSection.get(section.name) ?? 0 })),
+    sections: sections.map(({ name, offset, sizeBytes }) => ({
+      name,
+      offset,
+      sizeBytes,
+      differingBytes: perSection.get(name) ?? 0,
+    })),
   };
 }
 

@@ -1,11 +1,16 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { platformOfHead } from "./executable.ts";
 
-/** A named part of an executable's file: offsets and sizes in bytes. */
-export type Section = { readonly name: string; readonly offset: number; readonly sizeBytes: number };
+/** A named part of an executable's file: offsets and sizes in bytes; where it lies in memory, if the format says so. */
+export type Section = {
+  readonly name: string;
+  readonly offset: number;
+  readonly sizeBytes: number;
+  readonly address: number;
+};
 
 const MAX_SECTIONS = 1000;
-const MAX_TABLE_BYTES = 1 << 20;
+const MAX_TABLE_BYTES = 64 << 20;
 
 /** Sections of an ELF, Mach-O or PE file, sorted by offset; none for what does not parse. Headers are not trusted. */
 export async function readSections(path: string): Promise<readonly Section[]> {
@@ -37,7 +42,7 @@ export function sectionAt(sections: readonly Section[], offset: number): Section
   return sections.find((section) => section.offset <= offset && offset < section.offset + section.sizeBytes);
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+export async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
   if (length > MAX_TABLE_BYTES || !Number.isSafeInteger(position)) throw new RangeError("the table is too large");
   const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, position);
   return buffer.subarray(0, bytesRead);
@@ -59,6 +64,7 @@ async function elf(file: FileHandle, head: Buffer): Promise<Section[]> {
     .filter((at) => table.readUInt32LE(at + 4) !== NOBITS)
     .map((at) => ({
       name: cString(names, table.readUInt32LE(at)),
+      address: Number(table.readBigUInt64LE(at + 16)),
       offset: Number(table.readBigUInt64LE(at + 24)),
       sizeBytes: Number(table.readBigUInt64LE(at + 32)),
     }));
@@ -75,6 +81,7 @@ async function machO(file: FileHandle, head: Buffer): Promise<Section[]> {
       if (count === 0)
         sections.push({
           name: cString(commands, at + 8, 16),
+          address: Number(commands.readBigUInt64LE(at + 24)),
           offset: Number(commands.readBigUInt64LE(at + 40)),
           sizeBytes: Number(commands.readBigUInt64LE(at + 48)),
         });
@@ -82,6 +89,7 @@ async function machO(file: FileHandle, head: Buffer): Promise<Section[]> {
         const section = at + 72 + index * 80;
         sections.push({
           name: cString(commands, section, 16),
+          address: Number(commands.readBigUInt64LE(section + 32)),
           offset: commands.readUInt32LE(section + 48),
           sizeBytes: Number(commands.readBigUInt64LE(section + 40)),
         });
@@ -100,12 +108,13 @@ async function pe(file: FileHandle, head: Buffer): Promise<Section[]> {
   const table = await readAt(file, at + 24 + head.readUInt16LE(at + 20), count * 40);
   return Array.from({ length: count }, (_, index) => index * 40).map((row) => ({
     name: cString(table, row, 8),
+    address: table.readUInt32LE(row + 12),
     offset: table.readUInt32LE(row + 20),
     sizeBytes: table.readUInt32LE(row + 16),
   }));
 }
 
-function cString(from: Buffer, start: number, max = 256): string {
+export function cString(from: Buffer, start: number, max = 256): string {
   const end = Math.min(from.length, start + max);
   const zero = from.indexOf(0, start);
   return from.toString("latin1", start, zero >= 0 && zero < end ? zero : end);

@@ -35,7 +35,8 @@ async function copy(): Promise<Copy> {
   };
 }
 
-const compare = async ({ dir }: Copy) => compareRuns(await loadRunFolder(join(dir, "a")), await loadRunFolder(join(dir, "b")));
+const compare = async ({ dir }: Copy) =>
+  compareRuns(await loadRunFolder(join(dir, "a")), await loadRunFolder(join(dir, "b")));
 
 /** Replaces an artifact and says so in run.json, as a build that gave other bytes would. */
 async function replaceArtifact(made: Copy, side: "a" | "b", bytes: (old: Buffer) => Buffer): Promise<void> {
@@ -64,7 +65,12 @@ describe("compareRuns", () => {
     const sameSide = await copy();
     await sameSide.change("b", () => ({ side: "a" }));
     await expect(compare(sameSide)).rejects.toMatchObject({ kind: "caller", code: "SAME_SIDE" });
-    for (const change of [{ lock: { sha256: sha256Of("other") } }, { version: "9.9.9" }, { name: "other" }, { platform: "darwin/arm64" }]) {
+    for (const change of [
+      { lock: { sha256: sha256Of("other") } },
+      { version: "9.9.9" },
+      { name: "other" },
+      { platform: "darwin/arm64" },
+    ]) {
       const other = await copy();
       await other.change("b", () => change);
       await expect(compare(other)).rejects.toMatchObject({ kind: "caller", code: "NOT_COMPARABLE" });
@@ -82,19 +88,27 @@ describe("compareRuns", () => {
     const comparison = await compare(made);
     if (comparison.verdict !== "mismatch") throw new Error(comparison.verdict);
     const offset = (await readFile(join(made.dir, "a", await nameOf(made)))).indexOf("always the same");
-    expect(comparison.differences).toMatchObject([{ kind: "bytes", firstOffset: offset, differingBytes: 6, rangeCount: 1, section: ".rodata" }]);
+    expect(comparison.differences).toMatchObject([
+      { kind: "bytes", firstOffset: offset, differingBytes: 6, rangeCount: 1, section: ".rodata" },
+    ]);
   });
 
   it("calls another size a mismatch, and an artifact that only one run made", async () => {
     const longer = await copy();
     await replaceArtifact(longer, "b", (old) => Buffer.concat([old, Buffer.of(0)]));
-    expect(await compare(longer)).toMatchObject({ verdict: "mismatch", differences: [{ kind: "bytes", differingBytes: 1 }] });
+    expect(await compare(longer)).toMatchObject({
+      verdict: "mismatch",
+      differences: [{ kind: "bytes", differingBytes: 1 }],
+    });
     for (const side of ["a", "b"] as const) {
       const extra = await copy();
       await writeFile(join(extra.dir, side, "second"), "x");
       const digest = await digestFile(join(extra.dir, side, "second"));
       await extra.change(side, (run) => ({ artifacts: [...run.artifacts, { name: "second", ...digest }] }));
-      expect(await compare(extra)).toMatchObject({ verdict: "mismatch", differences: [{ kind: `only-in-${side}`, name: "second" }] });
+      expect(await compare(extra)).toMatchObject({
+        verdict: "mismatch",
+        differences: [{ kind: `only-in-${side}`, name: "second" }],
+      });
     }
   });
 
@@ -125,8 +139,13 @@ describe("compareRuns", () => {
     const graph = await copy();
     const path = join(graph.dir, "b", "actiongraph.json");
     const actions = JSON.parse(await readFile(path, "utf8")) as { Mode: string; Cmd?: unknown }[];
-    const warmed = actions.findIndex((action) => action.Mode === "build" && action.Cmd !== undefined && action.Cmd !== null);
-    await writeFile(path, JSON.stringify(actions.map((action, index) => (index === warmed ? { ...action, Cmd: null } : action))));
+    const warmed = actions.findIndex(
+      (action) => action.Mode === "build" && action.Cmd !== undefined && action.Cmd !== null,
+    );
+    await writeFile(
+      path,
+      JSON.stringify(actions.map((action, index) => (index === warmed ? { ...action, Cmd: null } : action))),
+    );
     await expect(compare(graph)).rejects.toMatchObject({ kind: "verdict", code: "WARM_CACHE" });
     const counted = await copy();
     await counted.change("a", (run) => ({ packages: { ...run.packages, compiled: 0 } }));
@@ -147,7 +166,9 @@ describe("compareRuns", () => {
   it("refuses a folder that is no run's, a broken run.json, and artifact names that leave the folder", async () => {
     const made = await copy();
     await expect(loadRunFolder(bench.dir)).rejects.toMatchObject({ kind: "caller", code: "RUN_INVALID" });
-    await made.change("a", (run) => ({ artifacts: run.artifacts.map((artifact) => ({ ...artifact, name: "../b/run.json" })) }));
+    await made.change("a", (run) => ({
+      artifacts: run.artifacts.map((artifact) => ({ ...artifact, name: "../b/run.json" })),
+    }));
     await expect(compare(made)).rejects.toMatchObject({ kind: "caller", code: "RUN_INVALID" });
     await writeFile(join(made.dir, "a", "run.json"), "{");
     await expect(compare(made)).rejects.toMatchObject({ kind: "caller", code: "RUN_INVALID" });

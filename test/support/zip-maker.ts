@@ -28,7 +28,15 @@ export function makeZip(parts: readonly ZipPart[]): Buffer {
     const tail = Buffer.alloc(14);
     tail.writeUInt32LE(((mode ?? 0) << 16) >>> 0, 6);
     tail.writeUInt32LE(offset, 10);
-    directory.push(Buffer.concat([Buffer.from("PK\x01\x02\x14", "latin1"), Buffer.of(mode === undefined ? 0 : 3), fields, tail, nameBytes]));
+    directory.push(
+      Buffer.concat([
+        Buffer.from("PK\x01\x02\x14", "latin1"),
+        Buffer.of(mode === undefined ? 0 : 3),
+        fields,
+        tail,
+        nameBytes,
+      ]),
+    );
     bodies.push(local);
     offset += local.length;
   }

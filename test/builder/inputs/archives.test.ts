@@ -21,13 +21,22 @@ async function extractModule(parts: readonly ZipPart[], name = prefix): Promise<
   const zip = await putBlob(place.store, once(), undefined, { maxBytes: 1e9 });
   const h1 = goModH1(bytes);
   const dir = join(place.dir, "out");
-  await materializeSource({ kind: "module", path: "example.test/x", version: "v1.0.0", h1, goModH1: h1, zip }, { store: place.store, recipeDir: place.dir }, dir);
+  await materializeSource(
+    { kind: "module", path: "example.test/x", version: "v1.0.0", h1, goModH1: h1, zip },
+    { store: place.store, recipeDir: place.dir },
+    dir,
+  );
   return (await readdir(dir, { recursive: true })).toSorted();
 }
 
 describe("a module's zip", () => {
   it("is extracted as it is", async () => {
-    expect(await extractModule([{ name: "go.mod", bytes: Buffer.from("module x\n") }, { name: "a/b.go", bytes: Buffer.from("package a\n") }])).toEqual(["a", "a/b.go", "go.mod"]);
+    expect(
+      await extractModule([
+        { name: "go.mod", bytes: Buffer.from("module x\n") },
+        { name: "a/b.go", bytes: Buffer.from("package a\n") },
+      ]),
+    ).toEqual(["a", "a/b.go", "go.mod"]);
   });
 
   it.each([
@@ -40,15 +49,25 @@ describe("a module's zip", () => {
     ["a file that is also a directory", [{ name: "a" }, { name: "a/b" }], "both a file and a directory"],
     ["a symbolic link", [{ name: "link", bytes: Buffer.from("/etc/passwd"), mode: 0o120777 }], "link"],
     ["a device", [{ name: "null", mode: 0o020666 }], "null"],
-    ["a bomb of 100 GB that says so", Array.from({ length: 26 }, (_, index) => ({ name: `bomb${index}`, statedBytes: 0xffff_fff0 })), "bomb"],
+    [
+      "a bomb of 100 GB that says so",
+      Array.from({ length: 26 }, (_, index) => ({ name: `bomb${index}`, statedBytes: 0xffff_fff0 })),
+      "bomb",
+    ],
     ["a bomb that lies about its size", [{ name: "bomb", bytes: Buffer.alloc(64 << 20), statedBytes: 10 }], "bomb"],
     ["an entry shorter than it says", [{ name: "short", bytes: Buffer.from("abc"), statedBytes: 1000 }], "short"],
   ] as const)("is refused with the entry's name: %s", async (_what, parts, named) => {
-    await expect(extractModule(parts)).rejects.toMatchObject({ kind: "alarm", code: "ARCHIVE_UNSAFE", message: expect.stringContaining(named) });
+    await expect(extractModule(parts)).rejects.toMatchObject({
+      kind: "alarm",
+      code: "ARCHIVE_UNSAFE",
+      message: expect.stringContaining(named),
+    });
   });
 
   it("is refused when its entries are of another module", async () => {
-    await expect(extractModule([{ name: "go.mod" }], "example.test/y@v1.0.0/")).rejects.toMatchObject({ code: "ARCHIVE_UNSAFE" });
+    await expect(extractModule([{ name: "go.mod" }], "example.test/y@v1.0.0/")).rejects.toMatchObject({
+      code: "ARCHIVE_UNSAFE",
+    });
   });
 
   it("is refused when it is cut or no zip at all", async () => {
@@ -66,7 +85,12 @@ describe("a module's zip", () => {
   });
 });
 
-type TarPart = { readonly path: string; readonly type?: "File" | "SymbolicLink" | "Link" | "CharacterDevice"; readonly linkpath?: string; readonly size?: number };
+type TarPart = {
+  readonly path: string;
+  readonly type?: "File" | "SymbolicLink" | "Link" | "CharacterDevice";
+  readonly linkpath?: string;
+  readonly size?: number;
+};
 
 function makeTar(parts: readonly TarPart[]): Buffer {
   const blocks = parts.map(({ path, type = "File", linkpath, size = 0 }) => {
@@ -93,14 +117,21 @@ describe("a tar", () => {
     const [path, dir] = [join(place.dir, "x.tar"), join(place.dir, "out")];
     await writeFile(path, makeTar(parts));
     await mkdir(dir);
-    await expect(extractTar(path, dir)).rejects.toMatchObject({ kind: "alarm", code: "ARCHIVE_UNSAFE", message: expect.stringContaining(named) });
+    await expect(extractTar(path, dir)).rejects.toMatchObject({
+      kind: "alarm",
+      code: "ARCHIVE_UNSAFE",
+      message: expect.stringContaining(named),
+    });
     expect(await readdir(dir)).toEqual([]);
   });
 
   it("keeps a link that stays inside", async () => {
     await using place = await openPlace();
     const [path, dir] = [join(place.dir, "x.tar"), join(place.dir, "out")];
-    await writeFile(path, makeTar([{ path: "a/file" }, { path: "a/link", type: "SymbolicLink", linkpath: "../a/file" }]));
+    await writeFile(
+      path,
+      makeTar([{ path: "a/file" }, { path: "a/link", type: "SymbolicLink", linkpath: "../a/file" }]),
+    );
     await mkdir(dir);
     await extractTar(path, dir);
     expect(await readFile(join(dir, "a/link"), "utf8")).toBe("");
@@ -112,7 +143,15 @@ describe("a local source", () => {
     await using place = await openPlace();
     await mkdir(join(place.dir, "project"));
     await symlink("/etc/passwd", join(place.dir, "project", "out"));
-    const copied = materializeSource({ kind: "path", path: "project" }, { store: place.store, recipeDir: place.dir }, join(place.dir, "copy"));
-    await expect(copied).rejects.toMatchObject({ kind: "caller", code: "SOURCE_UNSAFE", message: expect.stringContaining("out") });
+    const copied = materializeSource(
+      { kind: "path", path: "project" },
+      { store: place.store, recipeDir: place.dir },
+      join(place.dir, "copy"),
+    );
+    await expect(copied).rejects.toMatchObject({
+      kind: "caller",
+      code: "SOURCE_UNSAFE",
+      message: expect.stringContaining("out"),
+    });
   });
 });

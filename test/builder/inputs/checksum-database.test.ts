@@ -32,9 +32,16 @@ describe("the checksum database", () => {
     const database = await open(log, place.dir);
     const path = "lookup/example.test/m5@v1.0.0";
     log.lies.set(path, (honest) => Buffer.from(honest.toString().replace(/h1:./, "h1:A")));
-    await expect(database.lookup("example.test/m5", "v1.0.0")).rejects.toMatchObject({ kind: "alarm", code: "LOG_RECORD_UNPROVEN" });
+    await expect(database.lookup("example.test/m5", "v1.0.0")).rejects.toMatchObject({
+      kind: "alarm",
+      code: "LOG_RECORD_UNPROVEN",
+    });
     log.lies.set(path, (honest) => Buffer.from(honest.toString().replace(/^5\n.*\n.*\n/, `6\n${records[6]}`)));
-    await expect(database.lookup("example.test/m5", "v1.0.0")).rejects.toMatchObject({ kind: "alarm", code: "LOG_RECORD_UNPROVEN", message: expect.stringContaining("something else") });
+    await expect(database.lookup("example.test/m5", "v1.0.0")).rejects.toMatchObject({
+      kind: "alarm",
+      code: "LOG_RECORD_UNPROVEN",
+      message: expect.stringContaining("something else"),
+    });
   });
 
   it("refuses a tile in which one bit is another", async () => {
@@ -55,7 +62,10 @@ describe("the checksum database", () => {
     await using place = await openPlace();
     const log = openChecksumLog(records);
     const other = openChecksumLog(records);
-    await expect(open({ ...log, key: other.key }, place.dir)).rejects.toMatchObject({ kind: "alarm", code: "NOTE_UNSIGNED" });
+    await expect(open({ ...log, key: other.key }, place.dir)).rejects.toMatchObject({
+      kind: "alarm",
+      code: "NOTE_UNSIGNED",
+    });
     expect(await readdir(place.dir)).toEqual(["store"]);
   });
 
@@ -96,7 +106,10 @@ describe("the checksum database", () => {
   it("says which record it lacks", async () => {
     await using place = await openPlace();
     const database = await open(openChecksumLog(records), place.dir);
-    await expect(database.lookup("example.test/none", "v1.0.0")).rejects.toMatchObject({ kind: "world", code: "LOG_RECORD_ABSENT" });
+    await expect(database.lookup("example.test/none", "v1.0.0")).rejects.toMatchObject({
+      kind: "world",
+      code: "LOG_RECORD_ABSENT",
+    });
   });
 
   it("is the real one: proves a module of a real lock, and Go's own toolchain", async (context) => {
@@ -109,7 +122,9 @@ describe("the checksum database", () => {
       stateDir: place.dir,
     });
     const lock = await readLock("node_exporter", "1.12.1");
-    const module = lock.modules.find(({ path, zip }) => path === "github.com/alecthomas/kingpin/v2" && zip !== undefined);
+    const module = lock.modules.find(
+      ({ path, zip }) => path === "github.com/alecthomas/kingpin/v2" && zip !== undefined,
+    );
     const [toolchain] = lock.go.toolchains;
     if (module?.zip === undefined || toolchain === undefined) throw new Error("the lock changed");
     expect((await database.lookup(module.path, module.version)).h1).toBe(module.zip.h1);

@@ -1,0 +1,92 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { judgeAgainst, type Against } from "./against.ts";
+import { executeCheck } from "./check-artifact.ts";
+import type { HostInputs } from "./execute.ts";
+import { datedTexts } from "./explain/dates.ts";
+import type { HostFacts } from "./host.ts";
+import { judgeRuns, matchedArtifacts, placeArtifact, removeArtifact } from "./judge.ts";
+import type { MemoryPlan } from "./memory.ts";
+import { artifactName, type Platform } from "./platform.ts";
+import { lockDigest } from "./recipe/load-lock.ts";
+import type { Lock } from "./recipe/lock.ts";
+import type { Recipe } from "./recipe/schema.ts";
+import type { JudgedTarget } from "./report.ts";
+import type { SandboxDriver } from "./sandbox/driver.ts";
+import { createLane, executeTwin, type LaneState, type Side, type TwinPlan } from "./twin.ts";
+import type { Variations } from "./variations.ts";
+
+/** What is built: a recipe, the lock of one version, and where the recipe lies. */
+export type Subject = { readonly recipe: Recipe; readonly lock: Lock; readonly recipeDir: string };
+
+export type PlannedTarget = {
+  readonly platform: Platform;
+  readonly plans: TwinPlan;
+  readonly variations: Variations;
+};
+
+/** What all targets of one build share. */
+export type BuildJob = {
+  readonly subject: Subject;
+  readonly inputs: HostInputs;
+  readonly driver: SandboxDriver;
+  readonly memory: MemoryPlan;
+  /** Where the matched artifact goes; both runs lie in a directory per platform below it. */
+  readonly folder: string;
+  readonly workDir: string;
+  readonly against: Against | undefined;
+};
+
+export type TargetDeps = {
+  readonly host: HostFacts;
+  readonly now: () => number;
+  readonly onLane?: (platform: Platform, state: LaneState) => void;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** Builds one target twice, judges, checks what matched, and places it only then. */
+export async function buildTarget(planned: PlannedTarget, job: BuildJob, deps: TargetDeps): Promise<JudgedTarget> {
+  const { platform } = planned;
+  const { recipe, lock } = job.subject;
+  const targetDir = join(job.folder, platform.replace("/", "-"));
+  const name = artifactName(recipe.name, lock.version, platform);
+  await removeArtifact(job.folder, name);
+  const runs = await runTwin(planned, targetDir, job, deps);
+  const judgement = await judgeRuns(runs, platform, targetDir, recipe.allow?.date);
+  const [artifact] = matchedArtifacts(judgement);
+  if (artifact === undefined) return { platform, ...runs, ...judgement };
+  const check = await executeCheck(job.subject, platform, targetDir, deps.host, job.driver, job.workDir);
+  if (check?.ran !== true || check.passed) await placeArtifact(join(targetDir, "a", name), job.folder, artifact);
+  return {
+    platform,
+    ...runs,
+    ...judgement,
+    ...(check === undefined ? {} : { check }),
+    ...(job.against === undefined ? {} : { against: judgeAgainst(job.against, artifact) }),
+  };
+}
+
+async function runTwin(planned: PlannedTarget, targetDir: string, job: BuildJob, deps: TargetDeps) {
+  const { platform, variations, plans } = planned;
+  const { lock } = job.subject;
+  const context = {
+    lock: { sha256: lockDigest(lock) },
+    lockedDates: datedTexts(lock),
+    local: lock.source.kind === "path",
+    host: { platform: deps.host.platform, kernel: deps.host.kernel },
+    unvaried: variations.unvaried,
+    fixed: variations.fixed,
+  };
+  const side = (id: Side) => ({
+    driver: job.driver,
+    workDir: join(job.workDir, `${platform.replace("/", "-")}-${id}`),
+    runDir: join(targetDir, id),
+    scratchBytes: job.memory.scratchBytes,
+    now: deps.now,
+    newId: randomUUID,
+    onEvent: createLane(id, (state) => deps.onLane?.(platform, state)),
+    signal: deps.signal,
+  });
+  const order = job.memory.sequential ? "a-first" : "together";
+  return executeTwin(plans, job.inputs, { a: context, b: context }, { order, sides: { a: side("a"), b: side("b") } });
+}
