@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { Agent as HttpAgent, request as requestHttp, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { TwinsealError, messageOf, systemCodeOf } from "./errors.ts";
 
@@ -44,7 +45,7 @@ export function createHttp(options: HttpOptions = {}): Http {
     maxSockets: options.maxConnections ?? 24,
     ...(options.proxyEnv === undefined ? {} : { proxyEnv: { ...options.proxyEnv } }),
   };
-  const agents: Agents = { http: new HttpAgent(agentOptions), https: new HttpsAgent(agentOptions) };
+  const agents: Agents = { http: new HttpAgent(agentOptions), https: httpsAgent(agentOptions) };
   return async (request) => {
     const url = parseUrl(request.url);
     if (url.protocol === "file:") return readLocal(url, request);
@@ -55,7 +56,21 @@ export function createHttp(options: HttpOptions = {}): Http {
   };
 }
 
-type Agents = { readonly http: HttpAgent; readonly https: HttpsAgent };
+/**
+ * Trusts what Node trusts and, as other tools do, what this machine's administrator trusts. Nothing that is fetched is
+ * believed for it.
+ */
+function httpsAgent(options: ConstructorParameters<typeof HttpsAgent>[0]): () => HttpsAgent {
+  let agent: HttpsAgent | undefined;
+  return () => (agent ??= new HttpsAgent({ ...options, secureContext: trustedContext() }));
+}
+
+/** Made once: parsing some hundred certificates takes 0.1 s. */
+function trustedContext(): SecureContext {
+  return createSecureContext({ ca: [...new Set([...getCACertificates("default"), ...getCACertificates("system")])] });
+}
+
+type Agents = { readonly http: HttpAgent; readonly https: () => HttpsAgent };
 type Wire = {
   readonly agents: Agents;
   readonly stallMs: number;
@@ -89,7 +104,7 @@ function send(url: URL, wire: Wire): Promise<IncomingMessage> {
     const shared = { headers, timeout: stallMs, signal };
     const request =
       url.protocol === "https:"
-        ? requestHttps(url, { ...shared, agent: agents.https })
+        ? requestHttps(url, { ...shared, agent: agents.https() })
         : requestHttp(url, { ...shared, agent: agents.http });
     request.on("timeout", () => request.destroy(new Error(`no data for ${stallMs / 1000} s`)));
     request.on("response", resolve);

@@ -10,7 +10,9 @@ export const platforms = [
   "windows/arm64",
   "freebsd/amd64",
 ] as const;
-export const platformSchema = z.enum(platforms);
+export const platformSchema = z.enum(platforms, {
+  error: ({ input }) => `${JSON.stringify(input)} is no platform known here; there are ${platforms.join(", ")}`,
+});
 export type Platform = z.infer<typeof platformSchema>;
 
 /** What a build runs on: a toolchain is locked for each. */
