@@ -53,6 +53,7 @@ function goEnvironment(
   deps: PinDeps,
 ): Record<string, string> {
   return {
+    ...deps.gitEnv, // the way to the network
     HOME: place.workDir,
     PATH: `${place.goroot}/bin`,
     GOROOT: place.goroot,
