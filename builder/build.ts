@@ -67,7 +67,11 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
   const against =
     options.against === undefined ? undefined : await loadAgainst(resolve(deps.cwd, options.against), options.against);
   if (options.dryRun) {
-    const power: VaryingPower = { cpuCount: deps.host.cpuCount, clockShift: true, timeNamespace: true };
+    const power: VaryingPower = {
+      cpuCount: deps.host.cpuCount,
+      clockShift: deps.driver.arch === "x64" ? true : "the clock can be shifted on amd64 hosts only, for now",
+      timeNamespace: true,
+    };
     return {
       kind: "planned",
       name: subject.recipe.name,

@@ -18,6 +18,8 @@ export type NamespacesAccess = {
   readonly timeNamespace: boolean;
 };
 
+const NOBODY = 65534;
+
 export function createNamespacesDriver(
   program: string,
   access: NamespacesAccess,
@@ -41,14 +43,16 @@ async function runInNamespaces(
   await mkdir(spec.outputTo, { recursive: true });
   const specPath = join(run.workDir, "spec.json");
   const viaSudo = access.through === "sudo";
+  // The build must not be the host's root, whoever asked for it.
+  const [ownerUid, ownerGid] = access.uid === 0 ? [NOBODY, NOBODY] : [access.uid, access.gid];
   await writeFile(
     specPath,
     JSON.stringify({
       ...spec,
       root,
       outerUserNamespace: !viaSudo,
-      ownerUid: viaSudo ? access.uid : 0,
-      ownerGid: viaSudo ? access.gid : 0,
+      ownerUid: viaSudo ? ownerUid : 0,
+      ownerGid: viaSudo ? ownerGid : 0,
     }),
   );
   if (viaSudo) await chmod(run.workDir, 0o755);
@@ -131,7 +135,7 @@ function watchSandbox(argv: readonly [string, ...string[]], run: SandboxRun): Pr
     () =>
       stop(
         new TwinsealError("world", "SANDBOX_TIMED_OUT", `the sandbox was stopped after ${run.timeoutMs / 1000} s`, {
-          hint: "raise the limit with --timeout",
+          hint: "raise the limit with --timeout-minutes",
         }),
       ),
     run.timeoutMs,

@@ -52,7 +52,11 @@ describe("twinseal build", () => {
     expect(report.verdict).toBe("match");
     expect(report.local).toBe(true);
     expect(target?.check).toMatchObject({ ran: true, passed: true });
-    expect(ended.stderr).toMatch(new RegExp(`tiny 1\\.0\\.0  ${platform}  match  sha256 ${target?.artifacts[0]?.sha256 ?? "?"}.*\\d+ of \\d+ dimensions varied`));
+    expect(ended.stderr).toMatch(
+      new RegExp(
+        `tiny 1\\.0\\.0  ${platform}  match  sha256 ${target?.artifacts[0]?.sha256 ?? "?"}.*\\d+ of \\d+ dimensions varied`,
+      ),
+    );
     expect(existsSync(here(artifact))).toBe(true);
     expect(await readFile(here("report.html"), "utf8")).toContain("<!doctype html>");
   });
@@ -60,9 +64,14 @@ describe("twinseal build", () => {
   it("speaks JSON, and agrees with itself when built again, sequentially, for another platform", async () => {
     await fresh();
     const other = platform === "linux/amd64" ? "linux/arm64" : "linux/amd64";
-    const first = jsonOf(await project.run(["build", "--json", "--offline", "--target", platform, "--target", other])) as unknown as { report: { targets: { artifacts: { sha256: string }[]; platform: string }[] } };
-    const second = jsonOf(await project.run(["build", "--json", "--offline", "--sequential", "--all-targets"])) as unknown as typeof first;
-    const digests = (result: typeof first) => Object.fromEntries(result.report.targets.map((target) => [target.platform, target.artifacts[0]?.sha256]));
+    const first = jsonOf(
+      await project.run(["build", "--json", "--offline", "--target", platform, "--target", other]),
+    ) as unknown as { report: { targets: { artifacts: { sha256: string }[]; platform: string }[] } };
+    const second = jsonOf(
+      await project.run(["build", "--json", "--offline", "--sequential", "--all-targets"]),
+    ) as unknown as typeof first;
+    const digests = (result: typeof first) =>
+      Object.fromEntries(result.report.targets.map((target) => [target.platform, target.artifacts[0]?.sha256]));
     expect(digests(second)).toEqual(digests(first));
     expect(Object.keys(digests(first)).length).toBe(2);
   });
@@ -105,8 +114,12 @@ describe("twinseal build", () => {
   it("is a mismatch, names the cause, keeps both and offers none, when a step writes down what it sees", async () => {
     await fresh();
     expect((await project.run(["build", "--offline"])).code).toBe(0);
-    const gen = 'package main\n\nimport "os"\n\nfunc main() {\n\thost, _ := os.Hostname()\n\tos.WriteFile("version.go", []byte("package main\\n\\nfunc init() { version = \\""+host+"\\" }\\n"), 0o644)\n}\n';
-    await project.write({ "twinseal.yaml": `${await projectRecipe()}before: [[go, run, ./gen]]\n`, "gen/main.go": gen });
+    const gen =
+      'package main\n\nimport "os"\n\nfunc main() {\n\thost, _ := os.Hostname()\n\tos.WriteFile("version.go", []byte("package main\\n\\nfunc init() { version = \\""+host+"\\" }\\n"), 0o644)\n}\n';
+    await project.write({
+      "twinseal.yaml": `${await projectRecipe()}before: [[go, run, ./gen]]\n`,
+      "gen/main.go": gen,
+    });
     expect((await project.run(["pin", "tiny@1.0.0"])).code).toBe(0);
     try {
       const ended = await project.run(["build", "--offline"]);
@@ -114,9 +127,14 @@ describe("twinseal build", () => {
       expect(ended.stderr).toContain("depends on hostname");
       expect(existsSync(here(artifact))).toBe(false);
       for (const side of ["a", "b"]) {
-        expect(await readdir(here(join(platform.replace("/", "-"), side)))).toEqual(expect.arrayContaining([artifact, "actiongraph.json", "build.log", "run.json"]));
+        expect(await readdir(here(join(platform.replace("/", "-"), side)))).toEqual(
+          expect.arrayContaining([artifact, "actiongraph.json", "build.log", "run.json"]),
+        );
       }
-      const compared = await project.run(["compare", ...["a", "b"].map((side) => here(join(platform.replace("/", "-"), side)))]);
+      const compared = await project.run([
+        "compare",
+        ...["a", "b"].map((side) => here(join(platform.replace("/", "-"), side))),
+      ]);
       expect(compared.code).toBe(1);
     } finally {
       await rm(join(project.dir, "gen"), { recursive: true });
@@ -205,7 +223,11 @@ describe("twinseal build", () => {
 
   it("leaves no process, no directory and no half artifact when it is interrupted", async () => {
     await fresh();
-    const child = spawn(process.execPath, [binPath, "build", "--offline"], { cwd: project.dir, env: { ...process.env, CI: "true", TWINSEAL_CACHE: testStoreRoot() }, stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(process.execPath, [binPath, "build", "--offline"], {
+      cwd: project.dir,
+      env: { ...process.env, CI: "true", TWINSEAL_CACHE: testStoreRoot() },
+      stdio: ["ignore", "ignore", "pipe"],
+    });
     let text = "";
     child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));
     while (!text.includes("compiling")) await sleep(20);

@@ -37,7 +37,10 @@ describe("twinseal pin of a module source", () => {
     expect(lock.go).toEqual(known.go);
     expect(lock.go.toolchains.map(({ host }) => host)).toEqual(["linux/amd64", "linux/arm64"]);
     const byName = new Map(known.modules.map((module) => [`${module.path} ${module.version}`, module]));
-    for (const module of lock.modules) expect(byName.get(`${module.path} ${module.version}`)).toMatchObject(module.zip === undefined ? { goMod: module.goMod } : module);
+    for (const module of lock.modules)
+      expect(byName.get(`${module.path} ${module.version}`)).toMatchObject(
+        module.zip === undefined ? { goMod: module.goMod } : module,
+      );
     expect(lock.modules.filter(({ zip }) => zip !== undefined).length).toBeGreaterThan(30);
 
     expect((await project.run(["pin", "node_exporter@1.12.1", "--check"])).code).toBe(0);
@@ -100,7 +103,9 @@ describe("a program from a git tag, end to end", () => {
     await using server = await openGitServer();
     await server.write({
       "go.mod": "module example.test/tiny\n\ngo 1.21\n",
-      "cmd/tiny/main.go": tinyMain.replace("version = ", "commit, date, version = \"\", \"\", ").replace("version)", 'version + " " + commit + " " + date)'),
+      "cmd/tiny/main.go": tinyMain
+        .replace("version = ", 'commit, date, version = "", "", ')
+        .replace("version)", 'version + " " + commit + " " + date)'),
     });
     await server.commit("Begin");
     await server.git("tag", "--annotate", "--message", "one", "v1.0.0");
@@ -125,7 +130,10 @@ describe("a program from a git tag, end to end", () => {
     await server.commit("Move");
     await server.git("tag", "--force", "v1.0.0");
     const text = await readFile(join(project.dir, "twinseal.lock.json"), "utf8");
-    for (const argv of [["pin", "tiny@1.0.0"], ["pin", "tiny@1.0.0", "--check"]]) {
+    for (const argv of [
+      ["pin", "tiny@1.0.0"],
+      ["pin", "tiny@1.0.0", "--check"],
+    ]) {
       const ended = await project.run(argv);
       expect(ended.code, ended.stderr).toBe(4);
       expect(ended.stderr).toContain(commit);

@@ -18,7 +18,10 @@ for (const name of (await manifestNames(manifests)).filter((one) => only?.includ
       const { recipe } = await loadRecipe(join(manifests, name, "recipe.yaml"));
       const out = await mkdtemp(join(tmpdir(), "twinseal-real-"));
       try {
-        const env = { CI: "true", ...(process.env["GOPROXY"] === undefined ? {} : { GOPROXY: process.env["GOPROXY"] }) };
+        const env = {
+          CI: "true",
+          ...(process.env["GOPROXY"] === undefined ? {} : { GOPROXY: process.env["GOPROXY"] }),
+        };
         const built = await runProgram(["build", `${name}@${version}`, "--all-targets", "--out", out], { env });
         expect(built.code, built.stderr).toBe(0);
         const text = await readFile(join(out, `${name}-v${version}`, "report.json"), "utf8");

@@ -10,6 +10,8 @@ import { runProcess } from "../../builder/process.ts";
 import { recipeSchema, type Recipe } from "../../builder/recipe/schema.ts";
 import type { Lock } from "../../builder/recipe/lock.ts";
 import { loadRunFolder } from "../../builder/run-folder.ts";
+import { insideProgram } from "../../builder/sandbox/inside-program.ts";
+import { createNamespacesDriver, type NamespacesAccess } from "../../builder/sandbox/namespaces.ts";
 import { openDriver, type OpenedDriver } from "../../builder/sandbox/open-driver.ts";
 import { executeTwin, type TwinDeps, type TwinRuns } from "../../builder/twin.ts";
 import { planVariations } from "../../builder/variations.ts";
@@ -59,7 +61,12 @@ export async function compileFixture(toolchain: TestToolchain, name: string, to:
   if (result.code !== 0) throw new Error(`compiling ${name}: ${result.stderr}`);
 }
 
-export async function openTwinBench(toolchain: TestToolchain, fixtures: readonly string[]): Promise<TwinBench> {
+/** `access` overrides how the namespaces are entered, for the sudo way where user namespaces would do. */
+export async function openTwinBench(
+  toolchain: TestToolchain,
+  fixtures: readonly string[],
+  access?: NamespacesAccess,
+): Promise<TwinBench> {
   const dir = await mkdtemp(join(tmpdir(), "twinseal-test-"));
   const source = join(dir, "source");
   await mkdir(source);
@@ -77,6 +84,15 @@ export async function openTwinBench(toolchain: TestToolchain, fixtures: readonly
       arch: process.arch,
     },
   );
+  const inside = join(repository, "builder/sandbox/inside");
+  const program = await insideProgram({
+    sourceDir: inside,
+    goroot: toolchain.goroot,
+    toolchain: locked,
+    keepDir: join(toolchain.store.root, "inside"),
+    workDir: dir,
+  });
+  const driver = access === undefined ? opened.driver : createNamespacesDriver(program, access, opened.driver.tools);
   await mkdir(join(dir, "modules"));
   const lock: Lock = { ...toolchain.lock, name: "program", version: "1.0.0" };
   const build = async (options: TwinOptions) => {
@@ -113,7 +129,7 @@ export async function openTwinBench(toolchain: TestToolchain, fixtures: readonly
       fixed: variations.fixed,
     };
     const side = (id: "a" | "b") => ({
-      driver: opened.driver,
+      driver,
       workDir: join(place, `work-${id}`),
       runDir: join(place, id),
       scratchBytes: 2 * 1024 ** 3,
