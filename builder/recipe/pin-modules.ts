@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { readFile, readdir, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { h1Schema, type H1 } from "../digest.ts";
 import { TwinsealError } from "../errors.ts";
@@ -7,11 +7,13 @@ import { goModH1 } from "../inputs/h1.ts";
 import { splitPlatform, type Platform } from "../platform.ts";
 import { runProcess } from "../process.ts";
 import { blobPath, putBlob } from "../store/store.ts";
-import type { PinDeps } from "./pin-deps.ts";
+import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
+import { listDownloads, type Download } from "./downloads.ts";
 import { assertZipH1 } from "./pin-toolchain.ts";
 import type { Blob, LockedModule } from "./lock.ts";
 import type { Recipe } from "./schema.ts";
 
+const MAX_GO_MOD_BYTES = 1 << 24;
 const MAX_MODULE_BYTES = 1024 ** 3;
 const PARALLEL_PROOFS = 24;
 
@@ -42,10 +44,10 @@ export async function lockModules(
     timeoutMs: 60_000,
   });
   await rm(cache, { recursive: true, force: true });
-  return locked.toSorted((a, b) => compare(a.path, b.path) || compare(a.version, b.version));
+  return locked.toSorted((a, b) => compareText(a.path, b.path) || compareText(a.version, b.version));
 }
 
-const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
+const compareText = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 
 function goEnvironment(
   place: { readonly goroot: string; readonly workDir: string },
@@ -87,12 +89,22 @@ async function loadPackages(
   };
   const tags = (build.tags ?? []).join(",");
   const commands = [
-    ["list", "-deps", ...(tags === "" ? [] : [`-tags=${tags}`]), build.package ?? build.file ?? "."],
+    // Not `go list -deps`: a build looks into more modules, to be sure that no other one has a package of the same name.
+    [
+      "build",
+      "-n",
+      "-trimpath",
+      "-buildvcs=false",
+      "-o",
+      join(place.workDir, "program"),
+      ...(tags === "" ? [] : [`-tags=${tags}`]),
+      build.package ?? build.file ?? ".",
+    ],
     // A step before the build may need any module of the build list.
     ...((recipe.before ?? []).length === 0 ? [] : [["mod", "download"]]),
   ];
   for (const args of commands) {
-    deps.say(`go ${args[0] === "list" ? "list" : "mod download"} for ${target}`);
+    deps.say(args[0] === "build" ? `loading the packages for ${target}` : `downloading all modules for ${target}`);
     const result = await runProcess([join(place.goroot, "bin/go"), ...args], {
       cwd: place.moduleDir,
       env,
@@ -108,44 +120,6 @@ async function loadPackages(
       );
     }
   }
-}
-
-type Download = {
-  readonly path: string;
-  readonly version: string;
-  readonly mod: string;
-  readonly zip: string | undefined;
-};
-
-/** Files of a module cache's download directory, by module and version. */
-async function listDownloads(root: string): Promise<readonly Download[]> {
-  const found: Download[] = [];
-  const visit = async (dir: string, below: readonly string[]): Promise<void> => {
-    const names = (await readdir(dir, { withFileTypes: true })).toSorted((a, b) => compare(a.name, b.name));
-    if (below.at(-1) === "@v") {
-      const files = new Set(names.map(({ name }) => name));
-      for (const name of files) {
-        if (!name.endsWith(".mod")) continue;
-        const version = name.slice(0, -4);
-        found.push({
-          path: unescape(below.slice(0, -1).join("/")),
-          version: unescape(version),
-          mod: join(dir, name),
-          zip: files.has(`${version}.zip`) ? join(dir, `${version}.zip`) : undefined,
-        });
-      }
-      return;
-    }
-    for (const entry of names) if (entry.isDirectory()) await visit(join(dir, entry.name), [...below, entry.name]);
-  };
-  await visit(root, []).catch((error: unknown) => {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error; // no module at all
-  });
-  return found;
-}
-
-function unescape(text: string): string {
-  return text.replace(/!([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 /** `<module> <version>[/go.mod]` -> h1, as the source's own go.sum has it. */
@@ -187,7 +161,12 @@ async function lockModule(file: Download, goSum: ReadonlyMap<string, string>, de
   const { path, version } = file;
   const proven = await proveModule(path, version, goSum, deps);
   const provenBy = proven.provenBy === undefined ? {} : { provenBy: proven.provenBy };
-  const bytes = await readFile(file.mod);
+  // A zip can come without its go.mod: the go command looks into modules that its pruned graph does not load.
+  const mod =
+    file.mod === undefined
+      ? await fetchUnknown(path, version, "mod", MAX_GO_MOD_BYTES, deps)
+      : await put(file.mod, deps);
+  const bytes = await readFile(blobPath(deps.store, mod.sha256));
   if (goModH1(bytes) !== proven.goModH1) {
     throw new TwinsealError(
       "alarm",
@@ -195,7 +174,7 @@ async function lockModule(file: Download, goSum: ReadonlyMap<string, string>, de
       `the go.mod of ${path} ${version} is not the one of the checksum database`,
     );
   }
-  const goMod = { ...(await put(file.mod, deps)), h1: proven.goModH1 };
+  const goMod = { ...mod, h1: proven.goModH1 };
   if (file.zip === undefined) return { path, version, goMod, ...provenBy };
   if (proven.h1 === undefined)
     throw new TwinsealError(
