@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { z } from "zod";
 
 /** SHA-256 as 64 lower-case hex digits. */
@@ -20,14 +20,23 @@ export function sha256Of(bytes: string | Uint8Array): Sha256 {
   return sha256Schema.parse(createHash("sha256").update(bytes).digest("hex"));
 }
 
-/** Digest and size of a file, streamed. */
+const BUFFER_BYTES = 1 << 18;
+
+/** Digest and size of a file, read through one small buffer. */
 export async function digestFile(path: string): Promise<{ sha256: Sha256; sizeBytes: number }> {
   const hash = createHash("sha256");
+  const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   let sizeBytes = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    if (!(chunk instanceof Uint8Array)) throw new TypeError(`reading ${path}: expected bytes`);
-    hash.update(chunk);
-    sizeBytes += chunk.length;
+  const file = await open(path, "r");
+  try {
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, BUFFER_BYTES, null);
+      if (bytesRead === 0) break;
+      hash.update(buffer.subarray(0, bytesRead));
+      sizeBytes += bytesRead;
+    }
+  } finally {
+    await file.close();
   }
   return { sha256: sha256Schema.parse(hash.digest("hex")), sizeBytes };
 }

@@ -1,5 +1,5 @@
-import { createReadStream } from "node:fs";
 import type { Lock } from "../recipe/lock.ts";
+import { readWindows } from "./windows.ts";
 
 /** A spelling of a run's day found in an artifact. */
 export type DateFinding = { readonly artifact: string; readonly offset: number; readonly text: string };
@@ -62,7 +62,7 @@ export function epochSpellings(startMs: number, endMs: number): readonly string[
   return Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
 }
 
-export type Window = { readonly startMs: number; readonly endMs: number };
+export type RunTime = { readonly startMs: number; readonly endMs: number };
 
 /** As `date` prints a day: the year comes after the time. Go's own layouts hold "Jan 02 " without it. */
 function splitSpellingsOfDay(day: Date): readonly Spelling[] {
@@ -76,7 +76,7 @@ function splitSpellingsOfDay(day: Date): readonly Spelling[] {
 export type Spelling = { readonly text: string; readonly year?: string };
 
 /** Every spelling of the days and seconds that the windows touch. */
-export function spellingsOf(windows: readonly Window[]): readonly Spelling[] {
+export function spellingsOf(windows: readonly RunTime[]): readonly Spelling[] {
   const found = new Map<string, Spelling>();
   const add = (spelling: Spelling) => found.set(spelling.text, spelling);
   for (const { startMs, endMs } of windows) {
@@ -115,17 +115,12 @@ export async function findDates(
 ): Promise<readonly DateFinding[]> {
   const needles = spellings.map((spelling) => ({ ...spelling, bytes: Buffer.from(spelling.text, "latin1") }));
   const found = new Map<string, DateFinding>();
-  let carried = Buffer.alloc(0);
-  let base = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    const window = Buffer.concat([carried, chunk as Buffer]);
+  for await (const { bytes, offset } of readWindows(path, OVERLAP_BYTES)) {
     for (const needle of needles) {
       if (found.has(needle.text) || found.size >= MAX_FINDINGS) continue;
-      const at = indexOfSpelling(window, needle);
-      if (at !== undefined) found.set(needle.text, { artifact, offset: base + at, text: needle.text.trim() });
+      const at = indexOfSpelling(bytes, needle);
+      if (at !== undefined) found.set(needle.text, { artifact, offset: offset + at, text: needle.text.trim() });
     }
-    carried = Buffer.from(window.subarray(Math.max(0, window.length - OVERLAP_BYTES)));
-    base += window.length - carried.length;
   }
   return [...found.values()];
 }
