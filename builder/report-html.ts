@@ -111,7 +111,7 @@ ${byteMap(found)}
 
 const WIDTH = 1000;
 
-/** The file as a strip: its sections below, the differing ranges above, each at least two units wide to be seen. */
+/** The file as a strip: its sections below, above how many bytes differ in each part. */
 function byteMap(found: Extract<ReportDifference, { kind: "bytes" }>): string {
   const total = Math.max(found.sizeBytes.a, found.sizeBytes.b, 1);
   const x = (offset: number) => ((offset / total) * WIDTH).toFixed(2);
@@ -120,10 +120,14 @@ function byteMap(found: Extract<ReportDifference, { kind: "bytes" }>): string {
     ({ name, offset, sizeBytes, differingBytes }, index) =>
       `<rect class="${differingBytes > 0 ? "hit" : `s${index % 2}`}" x="${x(offset)}" y="44" width="${width(sizeBytes, 0.5)}" height="20"><title>${escape(name)}: ${differingBytes} of ${sizeBytes} bytes differ</title></rect>`,
   );
-  const marks = found.ranges.map(
-    ({ start, end }) =>
-      `<rect class="mark" x="${x(start)}" y="4" width="${width(end - start, 2)}" height="36"><title>bytes ${start} to ${end}</title></rect>`,
-  );
+  const partBytes = total / found.density.length;
+  const marks = found.density.flatMap((count, part) => {
+    if (count === 0) return [];
+    // The fewest are still seen; a full bar means that every byte of the part differs.
+    const height = Math.max(6, Math.min(1, count / partBytes) * 36);
+    const [from, to] = [Math.floor(part * partBytes), Math.floor((part + 1) * partBytes)];
+    return `<rect class="mark" x="${x(from)}" y="${(40 - height).toFixed(1)}" width="${width(partBytes, 2)}" height="${height.toFixed(1)}"><title>bytes ${from} to ${to}: ${count} differ</title></rect>`;
+  });
   const hit = found.sections
     .filter(({ differingBytes }) => differingBytes > 0)
     .map(({ name, differingBytes }) => `${name} ${differingBytes}`);

@@ -25,6 +25,7 @@ const differenceSchema = z.discriminatedUnion("kind", [
     differingBytes: z.int(),
     ranges: z.array(rangeSchema),
     rangeCount: z.int(),
+    density: z.array(z.int()),
     section: z.string().optional(),
     symbol: z.string().optional(),
     excerpt: z.strictObject({ a: z.string(), b: z.string() }),
@@ -165,10 +166,11 @@ type ReportDifference = NonNullable<ReportTarget["differences"]>[number];
 
 function writable(difference: Extract<Comparison, { verdict: "mismatch" }>["differences"][number]): ReportDifference {
   if (difference.kind !== "bytes") return { ...difference };
-  const { section, symbol, ranges, sections, ...rest } = difference;
+  const { section, symbol, ranges, density, sections, ...rest } = difference;
   return {
     ...rest,
     ranges: [...ranges],
+    density: [...density],
     sections: [...sections],
     ...(section === undefined ? {} : { section }),
     ...(symbol === undefined ? {} : { symbol }),

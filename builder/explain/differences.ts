@@ -12,6 +12,8 @@ export type ByteDifference = {
   /** The first ranges; gaps of less than 16 equal bytes are closed. `rangeCount` counts all. */
   readonly ranges: readonly ByteRange[];
   readonly rangeCount: number;
+  /** Differing bytes in each of 128 equal parts of the longer file, for a picture of where they are. */
+  readonly density: readonly number[];
   readonly section: string | undefined;
   /** Of the first difference, in A. */
   readonly symbol: string | undefined;
@@ -27,6 +29,7 @@ export type ByteDifference = {
 
 const CHUNK_BYTES = 1 << 20;
 const MAX_RANGES = 64;
+const DENSITY_PARTS = 128;
 const CLOSE_GAP = 16;
 const EXCERPT_BYTES = 160;
 
@@ -35,6 +38,8 @@ export async function diffFiles(a: string, b: string): Promise<ByteDifference | 
   await using files = await openBoth(a, b);
   const sizes = { a: (await files.a.stat()).size, b: (await files.b.stat()).size };
   const sections = await readSections(a);
+  const density = Array.from({ length: DENSITY_PARTS }, () => 0);
+  const partOf = (offset: number) => Math.floor((offset * DENSITY_PARTS) / Math.max(sizes.a, sizes.b));
   const perSection = new Map<string, number>();
   const ranges: { start: number; end: number }[] = [];
   let rangeCount = 0;
@@ -43,6 +48,7 @@ export async function diffFiles(a: string, b: string): Promise<ByteDifference | 
   let last: { start: number; end: number } | undefined;
   const note = (offset: number) => {
     if (firstOffset < 0) firstOffset = offset;
+    density[partOf(offset)] = (density[partOf(offset)] ?? 0) + 1;
     const section = sectionAt(sections, offset)?.name ?? "";
     perSection.set(section, (perSection.get(section) ?? 0) + 1);
     if (last !== undefined && offset - last.end < CLOSE_GAP) last.end = offset + 1;
@@ -66,6 +72,7 @@ export async function diffFiles(a: string, b: string): Promise<ByteDifference | 
   if (sizes.a !== sizes.b) {
     if (firstOffset < 0) firstOffset = common;
     rangeCount++;
+    for (let part = partOf(common); part < DENSITY_PARTS; part++) density[part] = Math.max(1, density[part] ?? 0);
     if (ranges.length < MAX_RANGES) ranges.push({ start: common, end: Math.max(sizes.a, sizes.b) });
   }
   if (differingBytes === 0) return undefined;
@@ -75,6 +82,7 @@ export async function diffFiles(a: string, b: string): Promise<ByteDifference | 
     differingBytes,
     ranges,
     rangeCount,
+    density,
     section: sectionAt(sections, firstOffset)?.name,
     symbol: await symbolAt(a, firstOffset),
     excerpt: { a: await excerpt(files.a, firstOffset), b: await excerpt(files.b, firstOffset) },
