@@ -1,1 +1,1 @@
-export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-CGDS0exr.js";
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-DyjmmhSi.js";

@@ -1,0 +1,1 @@
+export{n as optionsError}from"./voice-CEbbjXis.js";
