@@ -13,6 +13,9 @@ export async function proxiesFrom(
   return places.filter((place) => /^(https?|file):\/\//.test(place)).map((place) => place.replace(/\/+$/, ""));
 }
 
+/** Under this path a module proxy serves Go toolchains, one version for each release and host. */
+export const toolchainModule = "golang.org/toolchain";
+
 /** Module proxies may be case-insensitive: `!b` stands for `B` (golang.org/x/mod/module, EscapePath and EscapeVersion). */
 export function escapeModulePath(path: string): string {
   if (!/^[A-Za-z0-9._~+@/-]+$/.test(path) || path.split("/").some((part) => /^\.*$/.test(part))) {

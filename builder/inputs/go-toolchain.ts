@@ -6,14 +6,14 @@ import { TwinsealError, systemCodeOf } from "../errors.ts";
 import type { LockedToolchain } from "../recipe/lock.ts";
 import { verifyBlob, type Store } from "../store/store.ts";
 import { unsafe } from "./archive-safety.ts";
+import { toolchainModule } from "./go-proxy.ts";
 import { h1Of, type NamedDigest } from "./h1.ts";
 import { openZip } from "./zip.ts";
 
-/**
- * A Go toolchain as the module proxy serves it: module golang.org/toolchain. Inside the zip go.mod files are called
- * _go.mod, and no file is executable; the go command mends both, and so do we (cmd/go/internal/toolchain/select.go).
+/*
+ * A Go toolchain as the module proxy serves it. Inside the zip go.mod files are called _go.mod, and no file is
+ * executable; the go command mends both, and so do we (cmd/go/internal/toolchain/select.go).
  */
-export const TOOLCHAIN_MODULE = "golang.org/toolchain";
 
 /** Directory of the extracted toolchain, a GOROOT; its h1 is computed anew at each call and held against the lock. */
 export async function toolchainTree(store: Store, toolchain: LockedToolchain): Promise<string> {
@@ -46,7 +46,7 @@ export async function toolchainTree(store: Store, toolchain: LockedToolchain): P
   return tree;
 }
 
-const prefixOf = (toolchain: LockedToolchain) => `${TOOLCHAIN_MODULE}@${toolchain.version}/`;
+const prefixOf = (toolchain: LockedToolchain) => `${toolchainModule}@${toolchain.version}/`;
 
 const isProgram = (name: string) => name.startsWith("bin/") || name.startsWith("pkg/tool/");
 

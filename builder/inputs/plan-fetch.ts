@@ -1,7 +1,7 @@
 import type { Sha256 } from "../digest.ts";
 import type { Host } from "../platform.ts";
 import type { Blob, Lock } from "../recipe/lock.ts";
-import { moduleUrl } from "./go-proxy.ts";
+import { moduleUrl, toolchainModule } from "./go-proxy.ts";
 
 /** One blob that a lock needs on this host, and the places where it may be had; none of them is trusted. */
 export type WantedBlob = {
@@ -10,8 +10,6 @@ export type WantedBlob = {
   readonly sizeBytes: number;
   readonly urls: readonly string[];
 };
-
-export const toolchainModule = "golang.org/toolchain";
 
 /** Pure: every blob once, the largest first, so that none is left over at the end. Git archives have no URL. */
 export function planFetch(lock: Lock, host: Host, proxies: readonly string[]): readonly WantedBlob[] {

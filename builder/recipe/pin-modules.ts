@@ -1,13 +1,12 @@
 import { createReadStream } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { h1Schema, type H1 } from "../digest.ts";
 import { TwinsealError } from "../errors.ts";
 import { goModH1 } from "../inputs/h1.ts";
-import { splitPlatform, type Platform } from "../platform.ts";
-import { runProcess } from "../process.ts";
 import { blobPath, putBlob } from "../store/store.ts";
 import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
+import { loadPackages, removeCache } from "./load-packages.ts";
 import { listDownloads, type Download } from "./downloads.ts";
 import { assertZipH1 } from "./pin-toolchain.ts";
 import type { Blob, LockedModule } from "./lock.ts";
@@ -26,9 +25,9 @@ export async function lockModules(
   place: { readonly goroot: string; readonly moduleDir: string; readonly workDir: string },
   deps: PinDeps,
 ): Promise<readonly LockedModule[]> {
-  const cache = join(place.workDir, "modules");
-  for (const target of recipe.targets) await loadPackages(recipe, target, place, cache, deps);
-  const files = await listDownloads(join(cache, "cache/download"));
+  const packages = { ...place, cache: join(place.workDir, "modules") };
+  for (const target of recipe.targets) await loadPackages(recipe, target, packages, deps);
+  const files = await listDownloads(join(packages.cache, "cache/download"));
   const goSum = await readGoSum(place.moduleDir);
   const queue = files.values();
   const locked: LockedModule[] = [];
@@ -38,89 +37,11 @@ export async function lockModules(
   const settled = await Promise.allSettled(Array.from({ length: PARALLEL_PROOFS }, work)); // nobody reads on when we throw
   const failed = settled.find((result) => result.status === "rejected");
   if (failed !== undefined) throw failed.reason;
-  await runProcess([join(place.goroot, "bin/go"), "clean", "-modcache"], {
-    cwd: place.workDir,
-    env: goEnvironment(place, cache, deps),
-    timeoutMs: 60_000,
-  });
-  await rm(cache, { recursive: true, force: true });
+  await removeCache(packages, deps);
   return locked.toSorted((a, b) => compareText(a.path, b.path) || compareText(a.version, b.version));
 }
 
 const compareText = (a: string, b: string) => (a < b ? -1 : Number(a > b));
-
-function goEnvironment(
-  place: { readonly goroot: string; readonly workDir: string },
-  cache: string,
-  deps: PinDeps,
-): Record<string, string> {
-  return {
-    ...deps.gitEnv, // the way to the network
-    HOME: place.workDir,
-    PATH: `${place.goroot}/bin`,
-    GOROOT: place.goroot,
-    GOMODCACHE: cache,
-    GOCACHE: join(place.workDir, "gocache"),
-    GOPATH: join(place.workDir, "gopath"),
-    GOPROXY: deps.proxies.join(","),
-    GOSUMDB: "off", // every module is proven by our own code below
-    GOTOOLCHAIN: "local",
-    GOENV: "off",
-    GOFLAGS: "-mod=readonly",
-    CGO_ENABLED: "0",
-  };
-}
-
-async function loadPackages(
-  recipe: Recipe,
-  target: Platform,
-  place: { readonly goroot: string; readonly moduleDir: string; readonly workDir: string },
-  cache: string,
-  deps: PinDeps,
-): Promise<void> {
-  const { goos, goarch } = splitPlatform(target);
-  const build = { ...recipe.build, ...recipe.perTarget?.[target] };
-  const env = {
-    ...build.env,
-    ...goEnvironment(place, cache, deps),
-    GOOS: goos,
-    GOARCH: goarch,
-    GOWORK: recipe.workspace === true ? "" : "off",
-  };
-  const tags = (build.tags ?? []).join(",");
-  const commands = [
-    // Not `go list -deps`: a build looks into more modules, to be sure that no other one has a package of the same name.
-    [
-      "build",
-      "-n",
-      "-trimpath",
-      "-buildvcs=false",
-      "-o",
-      join(place.workDir, "program"),
-      ...(tags === "" ? [] : [`-tags=${tags}`]),
-      build.package ?? build.file ?? ".",
-    ],
-    // A step before the build may need any module of the build list.
-    ...((recipe.before ?? []).length === 0 ? [] : [["mod", "download"]]),
-  ];
-  for (const args of commands) {
-    deps.say(args[0] === "build" ? `loading the packages for ${target}` : `downloading all modules for ${target}`);
-    const result = await runProcess([join(place.goroot, "bin/go"), ...args], {
-      cwd: place.moduleDir,
-      env,
-      timeoutMs: 1_800_000,
-      ...(deps.signal === undefined ? {} : { signal: deps.signal }),
-    });
-    if (result.code !== 0) {
-      const network = /dial tcp|i\/o timeout|connection refused|no such host|TLS handshake/.test(result.stderr);
-      throw new TwinsealError(
-        network ? "world" : "verdict",
-        network ? "NETWORK" : "PACKAGES_NOT_LOADED",
-        `loading the packages for ${target}: ${result.stderr.trim()}`,
-      );
-    }
-  }
-}
 
 /** `<module> <version>[/go.mod]` -> h1, as the source's own go.sum has it. */
 async function readGoSum(moduleDir: string): Promise<ReadonlyMap<string, string>> {

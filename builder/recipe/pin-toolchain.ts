@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { toolchainModule } from "../inputs/go-proxy.ts";
 import { h1Of } from "../inputs/h1.ts";
 import { openZip } from "../inputs/zip.ts";
 import { sha256Of, sha256Schema } from "../digest.ts";
@@ -9,7 +10,6 @@ import { TwinsealError } from "../errors.ts";
 import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
 import type { LockedToolchain } from "./lock.ts";
 
-const TOOLCHAIN = "golang.org/toolchain";
 const MAX_ZIP_BYTES = 512 * 1024 ** 2;
 /** Go's own download page; the archive's digest is locked where it can be read. */
 const DOWNLOAD_PAGE = "https://go.dev/dl/?mode=json&include=all";
@@ -37,8 +37,8 @@ async function lockToolchain(
 ): Promise<LockedToolchain> {
   const name = `go${goVersion}.${host.replace("/", "-")}`;
   const version = `v0.0.1-${name}`;
-  const zip = await fetchUnknown(TOOLCHAIN, version, "zip", MAX_ZIP_BYTES, deps);
-  const { h1 } = await deps.database.lookup(TOOLCHAIN, version);
+  const zip = await fetchUnknown(toolchainModule, version, "zip", MAX_ZIP_BYTES, deps);
+  const { h1 } = await deps.database.lookup(toolchainModule, version);
   await assertZipH1(blobPath(deps.store, zip.sha256), h1, `Go ${goVersion} for ${host}`);
   const archive = archives
     .find((release) => release.version === `go${goVersion}`)
