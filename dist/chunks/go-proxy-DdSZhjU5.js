@@ -1,1 +1,0 @@
-export{t as escapeModulePath,n as moduleUrl,r as proxiesFrom}from"./go-proxy-LzvREeB8.js";
