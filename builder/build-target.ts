@@ -13,7 +13,7 @@ import type { Lock } from "./recipe/lock.ts";
 import type { Recipe } from "./recipe/schema.ts";
 import type { JudgedTarget } from "./report.ts";
 import type { SandboxDriver } from "./sandbox/driver.ts";
-import { createLane, executeTwin, type LaneState, type Side, type TwinPlan } from "./twin.ts";
+import { chooseOrder, createLane, executeTwin, type LaneState, type Side, type TwinPlan } from "./twin.ts";
 import type { Variations } from "./variations.ts";
 
 /** What is built: a recipe, the lock of one version, and where the recipe lies. */
@@ -87,6 +87,6 @@ async function runTwin(planned: PlannedTarget, targetDir: string, job: BuildJob,
     onEvent: createLane(id, (state) => deps.onLane?.(platform, state)),
     signal: deps.signal,
   });
-  const order = job.memory.sequential ? "a-first" : "together";
+  const order = chooseOrder(job.memory.sequential, deps.host.cpuCount);
   return executeTwin(plans, job.inputs, { a: context, b: context }, { order, sides: { a: side("a"), b: side("b") } });
 }

@@ -5,26 +5,28 @@ import type { HostInputs } from "./execute.ts";
 import type { HostFacts } from "./host.ts";
 import { offerModules } from "./inputs/go-modules.ts";
 import { toolchainTree } from "./inputs/go-toolchain.ts";
-import { materializeSource, placeFiles } from "./inputs/source.ts";
+import { copySource, openSource, placeFiles } from "./inputs/source.ts";
 import type { Lock, LockedToolchain } from "./recipe/lock.ts";
 import type { Store } from "./store/store.ts";
 
-/** Lays out below `workDir` what both sandboxes read, every byte digested again. */
+/** Lays out below `workDir`, or in the store, what both sandboxes read, every byte digested again. */
 export async function prepareInputs(
-  { lock, recipe, recipeDir }: Subject,
+  subject: Subject,
   toolchain: LockedToolchain,
   store: Store,
   workDir: string,
 ): Promise<HostInputs> {
-  const inputs = {
-    toolchainDir: await toolchainTree(store, toolchain),
-    modulesDir: join(workDir, "modules"),
-    sourceDir: join(workDir, "source"),
-  };
-  await offerModules(store, lock.modules, inputs.modulesDir);
-  await materializeSource(lock.source, { store, recipeDir }, inputs.sourceDir);
-  await placeFiles(lock.files, recipe.files ?? [], store, inputs.sourceDir);
-  return inputs;
+  const modulesDir = join(workDir, "modules");
+  const toolchainDir = await toolchainTree(store, toolchain);
+  await offerModules(store, subject.lock.modules, modulesDir);
+  return { toolchainDir, modulesDir, sourceDir: await prepareSource(subject, store, join(workDir, "source")) };
+}
+
+async function prepareSource({ lock, recipe, recipeDir }: Subject, store: Store, dir: string): Promise<string> {
+  if (lock.files.length === 0) return openSource(lock.source, { store, recipeDir }, dir);
+  await copySource(lock.source, { store, recipeDir }, dir);
+  await placeFiles(lock.files, recipe.files ?? [], store, dir);
+  return dir;
 }
 
 /** The toolchain that runs here. Throws `caller/TOOLCHAIN_NOT_LOCKED`. */

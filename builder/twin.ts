@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { executeBuild, type ExecuteDeps, type HostInputs, type RunContext } from "./execute.ts";
 import type { Plan } from "./plan.ts";
 import type { Run } from "./run.ts";
@@ -8,13 +9,30 @@ export type Side = "a" | "b";
 export type TwinPlan = { readonly a: Plan; readonly b: Plan };
 
 export type TwinDeps = {
-  /** At the same time, or one after the other: which comes first must not matter, and tests try both. */
-  readonly order: "together" | "a-first" | "b-first";
+  readonly order: TwinOrder;
   /** Everything one side's execution needs, by side: folders are never shared. */
   readonly sides: Readonly<Record<Side, ExecuteDeps>>;
 };
 
+/**
+ * At the same time, the same with a lead for A, or one after the other: which comes first must not matter, and tests
+ * try both.
+ */
+export type TwinOrder = "together" | "staggered" | "a-first" | "b-first";
+
 export type TwinRuns = { readonly a: Run; readonly b: Run };
+
+/** Longest lead of A. A `before` step or a large project would otherwise leave a processor idle. */
+const MAX_LEAD_MS = 4_000;
+
+/**
+ * Pure: with one processor per side, two go commands that load packages at the same time slow each other. With a lead,
+ * A compiles seconds earlier, and while B loads the processors are busy with A.
+ */
+export function chooseOrder(sequential: boolean, cpuCount: number): TwinOrder {
+  if (sequential) return "a-first";
+  return cpuCount <= 2 ? "staggered" : "together";
+}
 
 /**
  * Executes both sides, at the same time or one after the other. When one side's sandbox breaks, the other is ended and
@@ -26,35 +44,50 @@ export async function executeTwin(
   contexts: Readonly<Record<Side, RunContext>>,
   deps: TwinDeps,
 ): Promise<TwinRuns> {
-  const run = (side: Side, signal?: AbortSignal) =>
-    executeBuild(plans[side], inputs, contexts[side], {
-      ...deps.sides[side],
-      signal: signal ?? deps.sides[side].signal,
-    });
-  if (deps.order === "a-first") {
-    const a = await run("a");
-    return { a, b: await run("b") };
+  const run: RunSide = (side, overrides) =>
+    executeBuild(plans[side], inputs, contexts[side], { ...deps.sides[side], ...overrides });
+  switch (deps.order) {
+    case "a-first": {
+      const a = await run("a", {});
+      return { a, b: await run("b", {}) };
+    }
+    case "b-first": {
+      const b = await run("b", {});
+      return { a: await run("a", {}), b };
+    }
+    case "together":
+    case "staggered":
+      return executeOverlapping(run, deps);
   }
-  if (deps.order === "b-first") {
-    const b = await run("b");
-    return { a: await run("a"), b };
-  }
+}
+
+type RunSide = (side: Side, overrides: Partial<ExecuteDeps>) => Promise<Run>;
+
+async function executeOverlapping(run: RunSide, deps: TwinDeps): Promise<TwinRuns> {
   const stop = new AbortController();
   const outer = deps.sides.a.signal;
   const signal = outer === undefined ? stop.signal : AbortSignal.any([outer, stop.signal]);
   const faults: unknown[] = [];
-  const both = await Promise.allSettled(
-    (["a", "b"] as const).map((side) =>
-      run(side, signal).catch((error: unknown) => {
-        faults.push(error);
-        stop.abort();
-        throw error;
-      }),
-    ),
-  );
-  const [a, b] = both.map((result) => (result.status === "fulfilled" ? result.value : undefined));
-  if (a === undefined || b === undefined) throw faults[0];
-  return { a, b };
+  const guarded = (side: Side, onEvent: ExecuteDeps["onEvent"]) =>
+    run(side, { signal, onEvent }).catch((error: unknown) => {
+      faults.push(error);
+      stop.abort();
+      throw error;
+    });
+  const loaded = Promise.withResolvers<void>();
+  const a = guarded("a", (event) => {
+    if (event.event === "graph") loaded.resolve();
+    deps.sides.a.onEvent(event);
+  });
+  if (deps.order === "staggered") await Promise.race([loaded.promise, a.catch(() => {}), lead(signal)]);
+  const b = guarded("b", deps.sides.b.onEvent);
+  await Promise.allSettled([a, b]); // none is left running when the other's fault is thrown
+  if (faults.length > 0) throw faults[0];
+  return { a: await a, b: await b };
+}
+
+async function lead(signal: AbortSignal): Promise<void> {
+  await delay(MAX_LEAD_MS, undefined, { signal, ref: false }).catch(() => {});
 }
 
 /** How far one side is, for whoever shows it. */

@@ -1,43 +1,37 @@
-import { mkdirSync, writeFileSync } from "node:fs";
 import { cp, chmod, copyFile, lstat, mkdir, readdir, readlink } from "node:fs/promises";
+import { constants } from "node:fs";
 import { dirname, join, posix } from "node:path";
-import { TwinsealError } from "../errors.ts";
+import { TwinsealError, systemCodeOf } from "../errors.ts";
 import type { Lock, LockedSource } from "../recipe/lock.ts";
 import type { Recipe } from "../recipe/schema.ts";
 import { verifyBlob, type Store } from "../store/store.ts";
-import { unsafe } from "./archive-safety.ts";
+import { moduleTree } from "./module-tree.ts";
 import { extractTar } from "./tar.ts";
-import { openZip } from "./zip.ts";
 
-/** Makes the locked source tree in an empty directory: from a module's zip, a git tree's archive, or a local directory. */
-export async function materializeSource(
-  source: LockedSource,
-  deps: { readonly store: Store; readonly recipeDir: string },
-  dir: string,
-): Promise<void> {
-  await mkdir(dir, { recursive: true });
+export type SourceDeps = { readonly store: Store; readonly recipeDir: string };
+
+/**
+ * Directory of the locked source, only to be read: a module's tree in the store, a git tree's archive or a local
+ * directory laid out in `dir`.
+ */
+export async function openSource(source: LockedSource, deps: SourceDeps, dir: string): Promise<string> {
   switch (source.kind) {
     case "module":
-      return extractModule(await verifyBlob(deps.store, source.zip.sha256), `${source.path}@${source.version}/`, dir);
+      return moduleTree(deps.store, source);
     case "git":
-      return extractTar(await verifyBlob(deps.store, source.archive.sha256), dir);
+      await mkdir(dir, { recursive: true });
+      await extractTar(await verifyBlob(deps.store, source.archive.sha256), dir);
+      return dir;
     case "path":
-      return copyLocal(join(deps.recipeDir, source.path), dir);
+      await copyLocal(join(deps.recipeDir, source.path), dir);
+      return dir;
   }
 }
 
-async function extractModule(zipPath: string, prefix: string, dir: string): Promise<void> {
-  await using zip = await openZip(zipPath);
-  const made = new Set<string>();
-  for (const entry of zip.entries) {
-    if (!entry.name.startsWith(prefix)) throw unsafe(entry.name, `does not start with ${prefix}`);
-    const path = join(dir, entry.name.slice(prefix.length));
-    const directory = dirname(path);
-    if (!made.has(directory)) mkdirSync(directory, { recursive: true });
-    made.add(directory);
-    // Thousands of small files: waiting for each costs more than writing it.
-    writeFileSync(path, await zip.read(entry), { flag: "wx", mode: 0o644 });
-  }
+/** The locked source in `dir`, to be changed at will. */
+export async function copySource(source: LockedSource, deps: SourceDeps, dir: string): Promise<void> {
+  const from = await openSource(source, deps, dir);
+  if (from !== dir) await cp(from, dir, { recursive: true, verbatimSymlinks: true });
 }
 
 const leftOut = new Set([".git", "twinseal-out", "node_modules"]);
@@ -77,7 +71,7 @@ async function assertContained(root: string, dir: string): Promise<void> {
   }
 }
 
-/** Puts the recipe's prefetched files into the tree; a path that is taken is the caller's mistake. */
+/** Puts the recipe's prefetched files into the tree. Throws `caller/PATH_TAKEN` where the source has such a file. */
 export async function placeFiles(
   files: Lock["files"],
   recipeFiles: NonNullable<Recipe["files"]>,
@@ -87,8 +81,17 @@ export async function placeFiles(
   for (const file of files) {
     const path = join(dir, file.to);
     await mkdir(dirname(path), { recursive: true });
-    await copyFile(await verifyBlob(store, file.sha256), path);
+    await copyFile(await verifyBlob(store, file.sha256), path, constants.COPYFILE_EXCL).catch((error: unknown) => {
+      throw systemCodeOf(error) === "EEXIST" ? pathTaken(file.to, error) : error;
+    });
     const mode = recipeFiles.find(({ to }) => to === file.to)?.mode ?? "0644";
     await chmod(path, Number.parseInt(mode, 8));
   }
+}
+
+function pathTaken(path: string, cause: unknown): TwinsealError {
+  return new TwinsealError("caller", "PATH_TAKEN", `files: the source has a file ${path} already`, {
+    cause,
+    hint: "put the prefetched file at a path that is free",
+  });
 }

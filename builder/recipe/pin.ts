@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { TwinsealError } from "../errors.ts";
 import { goModH1 } from "../inputs/h1.ts";
-import { materializeSource } from "../inputs/source.ts";
+import { copySource } from "../inputs/source.ts";
 import { toolchainTree } from "../inputs/go-toolchain.ts";
 import { blobPath, putBlob } from "../store/store.ts";
 import { fullGoVersion, goVersionOf } from "./go-version.ts";
@@ -38,7 +38,7 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
   deps.say(`resolving ${recipe.name} ${input.version}`);
   const { source, sourceDateEpoch } = await lockSource(input, deps);
   const sourceDir = join(input.workDir, "source");
-  await materializeSource(source, { store: deps.store, recipeDir: dir }, sourceDir);
+  await copySource(source, { store: deps.store, recipeDir: dir }, sourceDir);
   const moduleDir = join(sourceDir, recipe.source.dir ?? "");
   const goVersion = recipe.go === "auto" ? goVersionOf(await readGoMod(moduleDir), "go.mod") : fullGoVersion(recipe.go);
   deps.say(`locking Go ${goVersion}`);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { offerModules } from "../../builder/inputs/go-modules.ts";
 import { toolchainTree } from "../../builder/inputs/go-toolchain.ts";
-import { materializeSource } from "../../builder/inputs/source.ts";
+import { copySource } from "../../builder/inputs/source.ts";
 import { readHost } from "../../builder/host.ts";
 import { planBuild } from "../../builder/plan.ts";
 import { runProcess } from "../../builder/process.ts";
@@ -121,7 +121,7 @@ async function openPlain(
   if (toolchain === undefined) throw new Error("no toolchain for this host");
   const goroot = await toolchainTree(store, toolchain);
   await offerModules(store, lock.modules, join(dir, "proxy"));
-  await materializeSource(lock.source, { store, recipeDir: repository }, join(dir, "source"));
+  await copySource(lock.source, { store, recipeDir: repository }, join(dir, "source"));
   const recipePath = join(repository, "manifests", name, "recipe.yaml");
   const recipe = parseRecipe(await readFile(recipePath, "utf8"), recipePath);
   const { a } = planVariations({ cpuCount: host.cpuCount, clockShift: true, timeNamespace: true }, {});

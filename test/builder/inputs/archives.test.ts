@@ -1,12 +1,13 @@
+import { createHash } from "node:crypto";
 import { writeFile, readFile, mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Header } from "tar";
 import { describe, expect, it } from "vitest";
-import { materializeSource } from "../../../builder/inputs/source.ts";
+import { copySource } from "../../../builder/inputs/source.ts";
 import { extractTar } from "../../../builder/inputs/tar.ts";
 import { openZip } from "../../../builder/inputs/zip.ts";
 import { putBlob } from "../../../builder/store/store.ts";
-import { goModH1 } from "../../../builder/inputs/h1.ts";
+import { h1Of } from "../../../builder/inputs/h1.ts";
 import { makeZip, type ZipPart } from "../../support/zip-maker.ts";
 import { openPlace } from "../../support/place.ts";
 
@@ -19,9 +20,16 @@ async function extractModule(parts: readonly ZipPart[], name = prefix): Promise<
     yield await Promise.resolve(bytes);
   }
   const zip = await putBlob(place.store, once(), undefined, { maxBytes: 1e9 });
-  const h1 = goModH1(bytes);
+  const h1 = h1Of(
+    parts.map((part) => ({
+      name: `${name}${part.name}`,
+      sha256: createHash("sha256")
+        .update(part.bytes ?? "")
+        .digest("hex"),
+    })),
+  );
   const dir = join(place.dir, "out");
-  await materializeSource(
+  await copySource(
     { kind: "module", path: "example.test/x", version: "v1.0.0", h1, goModH1: h1, zip },
     { store: place.store, recipeDir: place.dir },
     dir,
@@ -143,7 +151,7 @@ describe("a local source", () => {
     await using place = await openPlace();
     await mkdir(join(place.dir, "project"));
     await symlink("/etc/passwd", join(place.dir, "project", "out"));
-    const copied = materializeSource(
+    const copied = copySource(
       { kind: "path", path: "project" },
       { store: place.store, recipeDir: place.dir },
       join(place.dir, "copy"),

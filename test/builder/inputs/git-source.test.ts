@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fetchGitArchive, resolveTag, type LockedGit } from "../../../builder/inputs/git-source.ts";
 import { gitEnvOf } from "../../../builder/inputs/git.ts";
-import { materializeSource } from "../../../builder/inputs/source.ts";
+import { copySource } from "../../../builder/inputs/source.ts";
 import { lockGitSource } from "../../../builder/recipe/pin-git.ts";
 import { hasBlob } from "../../../builder/store/store.ts";
 import { openGitServer, type GitServer } from "../../support/git-server.ts";
@@ -70,7 +70,7 @@ describe("a git source", () => {
     const source = await lockOf(server, place);
     expect(source.oid).toBe(source.commit); // a lightweight tag
     const dir = join(place.dir, "out");
-    await materializeSource(source, { store: place.store, recipeDir: place.dir }, dir);
+    await copySource(source, { store: place.store, recipeDir: place.dir }, dir);
     expect(await readFile(join(dir, "a.txt"), "utf8")).toBe("one\ntwo\n");
     expect(await readFile(join(dir, "b.id"), "utf8")).toBe("$Id$ $Format:%H$\n");
     expect(await readFile(join(dir, "link"), "utf8")).toBe("one\ntwo\n");
@@ -137,7 +137,7 @@ describe("a git source", () => {
     await server.git("tag", "submodule");
     const pin = async (name: string) => {
       const { source } = await lockGitSource({ url: server.url, tag: name, from: server.url }, await depsIn(place));
-      await materializeSource(source, { store: place.store, recipeDir: place.dir }, join(place.dir, `out-${name}`));
+      await copySource(source, { store: place.store, recipeDir: place.dir }, join(place.dir, `out-${name}`));
     };
     await expect(pin("link")).rejects.toMatchObject({
       code: "ARCHIVE_UNSAFE",

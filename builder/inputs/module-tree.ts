@@ -1,0 +1,140 @@
+import { createHash, randomUUID } from "node:crypto";
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readSync, readdirSync } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { H1, Sha256 } from "../digest.ts";
+import { TwinsealError, systemCodeOf } from "../errors.ts";
+import { verifyBlob, type Store } from "../store/store.ts";
+import { unsafe } from "./archive-safety.ts";
+import { h1Of, type NamedDigest } from "./h1.ts";
+import { openZip } from "./zip.ts";
+
+/** A module of the lock: its zip lies in the store. */
+export type ZippedModule = {
+  readonly path: string;
+  readonly version: string;
+  readonly h1: H1;
+  readonly zip: { readonly sha256: Sha256 };
+};
+
+/** How names and modes of the files on disk differ from those in the zip. */
+export type TreeRules = {
+  readonly diskName: (zipName: string) => string;
+  readonly zipName: (diskName: string) => string;
+  readonly isProgram: (name: string) => boolean;
+};
+
+const plainRules: TreeRules = { diskName: (name) => name, zipName: (name) => name, isProgram: () => false };
+
+/**
+ * Directory of a module's files, extracted into the store once; its h1 is computed anew at each call and held against
+ * the lock. Only to be read. Throws `alarm/STORE_DAMAGED`, `alarm/DIGEST_MISMATCH`.
+ */
+export async function moduleTree(store: Store, module: ZippedModule, rules: TreeRules = plainRules): Promise<string> {
+  const tree = join(store.root, "trees", module.zip.sha256);
+  const fault = treeFault(tree, module, rules);
+  if (fault === undefined) return tree;
+  if (fault !== "absent") {
+    await rename(tree, join(store.root, "damaged", `tree-${module.zip.sha256}-${randomUUID()}`));
+    throw new TwinsealError(
+      "alarm",
+      "STORE_DAMAGED",
+      `the store's tree of ${module.path}@${module.version} (${module.zip.sha256}) is damaged: ${fault}`,
+      {
+        hint: "it was moved aside and is extracted again on the next run; find out who changed it",
+      },
+    );
+  }
+  const zip = await verifyBlob(store, module.zip.sha256);
+  const temporary = join(store.root, "tmp", `${process.pid}-${randomUUID()}`);
+  try {
+    await extractTree(zip, temporary, module, rules);
+    await rename(temporary, tree);
+  } catch (error) {
+    // Another process may have been faster: its tree is as good once it verifies.
+    const code = systemCodeOf(error);
+    if ((code !== "ENOTEMPTY" && code !== "EEXIST") || treeFault(tree, module, rules) !== undefined) throw error;
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return tree;
+}
+
+const prefixOf = (module: ZippedModule) => `${module.path}@${module.version}/`;
+
+async function extractTree(zipPath: string, to: string, module: ZippedModule, rules: TreeRules): Promise<void> {
+  await using zip = await openZip(zipPath);
+  const prefix = prefixOf(module);
+  const digests: NamedDigest[] = [];
+  const made = new Set<string>();
+  for (const entry of zip.entries) {
+    if (!entry.name.startsWith(prefix)) throw unsafe(entry.name, `does not start with ${prefix}`);
+    const bytes = await zip.read(entry);
+    const name = entry.name.slice(prefix.length);
+    digests.push({ name: entry.name, sha256: createHash("sha256").update(bytes).digest("hex") });
+    const path = join(to, rules.diskName(name));
+    const directory = dirname(path);
+    if (!made.has(directory)) {
+      mkdirSync(directory, { recursive: true });
+      made.add(directory);
+    }
+    await writeFile(path, bytes, { mode: rules.isProgram(name) ? 0o755 : 0o644, flag: "wx" });
+    chmodSync(path, rules.isProgram(name) ? 0o755 : 0o644); // whatever the umask
+  }
+  const h1 = h1Of(digests);
+  if (h1 !== module.h1)
+    throw new TwinsealError(
+      "alarm",
+      "DIGEST_MISMATCH",
+      `${module.path}@${module.version} has ${h1}, and the lock says ${module.h1}`,
+    );
+}
+
+const buffer = Buffer.allocUnsafe(1 << 18);
+
+/** Without the file ever being in memory: synchronous, since eleven thousand small files cost more to wait for. */
+function hashFile(path: string): string {
+  const file = openSync(path, "r");
+  try {
+    const hash = createHash("sha256");
+    for (let bytes = readSync(file, buffer); bytes > 0; bytes = readSync(file, buffer))
+      hash.update(buffer.subarray(0, bytes));
+    return hash.digest("hex");
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** What is wrong with an extracted tree: undefined when every byte, mode and name is the lock's, `absent` without one. */
+function treeFault(tree: string, module: ZippedModule, rules: TreeRules): string | undefined {
+  const prefix = prefixOf(module);
+  const digests: NamedDigest[] = [];
+  let fault: string | undefined;
+  const visit = (directory: string, below: string) => {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    if (entries.length === 0) fault ??= `${below} is an empty directory, as no zip has`;
+    for (const entry of entries) {
+      const name = `${below}${entry.name}`;
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) visit(path, `${name}/`);
+      else if (!entry.isFile()) fault ??= `${name} is not a regular file`;
+      else {
+        const executable = (lstatSync(path).mode & 0o111) !== 0;
+        if (executable !== rules.isProgram(name)) fault ??= `${name} has another mode`;
+        digests.push({
+          name: `${prefix}${rules.zipName(name)}`,
+          sha256: hashFile(path),
+        });
+      }
+    }
+  };
+  try {
+    visit(tree, "");
+  } catch (error) {
+    if (systemCodeOf(error) === "ENOENT") return "absent";
+    throw error;
+  }
+  if (fault !== undefined) return fault;
+  const h1 = h1Of(digests);
+  return h1 === module.h1 ? undefined : `its files have ${h1} instead of ${module.h1}`;
+}

@@ -1,0 +1,79 @@
+import { createHash } from "node:crypto";
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { h1Of } from "../../../builder/inputs/h1.ts";
+import { moduleTree, type ZippedModule } from "../../../builder/inputs/module-tree.ts";
+import { placeFiles } from "../../../builder/inputs/source.ts";
+import { putBlob, type Store } from "../../../builder/store/store.ts";
+import { openPlace } from "../../support/place.ts";
+import { makeZip } from "../../support/zip-maker.ts";
+
+const files = { "go.mod": "module x\n", "a/b.go": "package a\n" };
+
+async function* once(bytes: Buffer) {
+  yield await Promise.resolve(bytes);
+}
+
+async function storeModule(store: Store): Promise<ZippedModule> {
+  const [path, version] = ["example.test/x", "v1.0.0"];
+  const parts = Object.entries(files).map(([name, text]) => ({
+    name: `${path}@${version}/${name}`,
+    bytes: Buffer.from(text),
+  }));
+  const zip = await putBlob(store, once(makeZip(parts)), undefined, { maxBytes: 1e6 });
+  const digests = parts.map(({ name, bytes }) => ({ name, sha256: createHash("sha256").update(bytes).digest("hex") }));
+  return { path, version, h1: h1Of(digests), zip };
+}
+
+describe("a module's tree in the store", () => {
+  it("is extracted once, and read again byte by byte", async () => {
+    await using place = await openPlace();
+    const module = await storeModule(place.store);
+    const tree = await moduleTree(place.store, module);
+    expect(await readFile(join(tree, "a/b.go"), "utf8")).toBe("package a\n");
+    expect(await moduleTree(place.store, module)).toBe(tree);
+  });
+
+  it.each([
+    ["a byte", (tree: string) => writeFile(join(tree, "a/b.go"), "package b\n"), "its files have h1:"],
+    ["a file more", (tree: string) => writeFile(join(tree, "a/c.go"), "package a\n"), "its files have h1:"],
+    ["a file less", (tree: string) => rm(join(tree, "go.mod")), "its files have h1:"],
+    ["a mode", (tree: string) => chmod(join(tree, "go.mod"), 0o755), "go.mod has another mode"],
+    ["an empty directory", (tree: string) => mkdir(join(tree, "a/vendor")), "a/vendor/ is an empty directory"],
+  ])(
+    "is an alarm that names it, is moved aside and extracted again when it differs by %s",
+    async (_what, spoil, why) => {
+      await using place = await openPlace();
+      const module = await storeModule(place.store);
+      await spoil(await moduleTree(place.store, module));
+      await expect(moduleTree(place.store, module)).rejects.toMatchObject({
+        kind: "alarm",
+        code: "STORE_DAMAGED",
+        message: expect.stringMatching(new RegExp(`example.test/x@v1.0.0.*${why}`)),
+      });
+      expect(await readdir(join(place.store.root, "damaged"))).toHaveLength(1);
+      expect(await readFile(join(await moduleTree(place.store, module), "a/b.go"), "utf8")).toBe("package a\n");
+    },
+  );
+
+  it("is never made from a zip that has another h1 than the lock", async () => {
+    await using place = await openPlace();
+    const module = { ...(await storeModule(place.store)), h1: h1Of([]) };
+    await expect(moduleTree(place.store, module)).rejects.toMatchObject({ kind: "alarm", code: "DIGEST_MISMATCH" });
+    expect(await readdir(join(place.store.root, "trees"))).toEqual([]);
+  });
+});
+
+describe("prefetched files", () => {
+  it("never replace a file of the source", async () => {
+    await using place = await openPlace();
+    const dir = join(place.dir, "source");
+    await mkdir(dir);
+    await writeFile(join(dir, "main.go"), "package main\n");
+    const blob = await putBlob(place.store, once(Buffer.from("other")), undefined, { maxBytes: 10 });
+    const placed = placeFiles([{ ...blob, url: "https://example.test/x", to: "main.go" }], [], place.store, dir);
+    await expect(placed).rejects.toMatchObject({ kind: "caller", code: "PATH_TAKEN" });
+    expect(await readFile(join(dir, "main.go"), "utf8")).toBe("package main\n");
+  });
+});
