@@ -10,10 +10,11 @@ import { runProcess } from "../../builder/process.ts";
 import { recipeSchema, type Recipe } from "../../builder/recipe/schema.ts";
 import type { Lock } from "../../builder/recipe/lock.ts";
 import { loadRunFolder } from "../../builder/run-folder.ts";
+import type { SandboxEvent } from "../../builder/sandbox/driver.ts";
 import { insideProgram } from "../../builder/sandbox/inside-program.ts";
 import { createNamespacesDriver, type NamespacesAccess } from "../../builder/sandbox/namespaces.ts";
 import { openDriver, type OpenedDriver } from "../../builder/sandbox/open-driver.ts";
-import { executeTwin, type TwinDeps, type TwinRuns } from "../../builder/twin.ts";
+import { executeTwin, type Side, type TwinDeps, type TwinRuns } from "../../builder/twin.ts";
 import { planVariations } from "../../builder/variations.ts";
 import { repository, type TestToolchain } from "./toolchain.ts";
 
@@ -34,6 +35,7 @@ export type TwinOptions = {
   /** Overrides of what the machine can vary, for refusals of the kernel that cannot be had here. */
   readonly clockShift?: true | string;
   readonly main?: string;
+  readonly onEvent?: (side: Side, event: SandboxEvent) => void;
 };
 
 const mainGo = "package main\n\nfunc main() { println(leak) }\n";
@@ -128,14 +130,14 @@ export async function openTwinBench(
       unvaried: variations.unvaried,
       fixed: variations.fixed,
     };
-    const side = (id: "a" | "b") => ({
+    const side = (id: Side) => ({
       driver,
       workDir: join(place, `work-${id}`),
       runDir: join(place, id),
       scratchBytes: 2 * 1024 ** 3,
       now: Date.now,
       newId: randomUUID,
-      onEvent: () => {},
+      onEvent: (event: SandboxEvent) => options.onEvent?.(id, event),
     });
     const runs = await executeTwin(
       { a: plan("a"), b: plan("b") },
