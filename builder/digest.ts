@@ -21,13 +21,15 @@ export function sha256Of(bytes: string | Uint8Array): Sha256 {
 }
 
 const BUFFER_BYTES = 1 << 18;
+/** Used again: a buffer per file would be garbage by the hundred megabytes before anyone collects it. */
+const idleBuffers: Buffer[] = [];
 
 /** Digest and size of a file, read through one small buffer. */
 export async function digestFile(path: string): Promise<{ sha256: Sha256; sizeBytes: number }> {
   const hash = createHash("sha256");
-  const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   let sizeBytes = 0;
   const file = await open(path, "r");
+  const buffer = idleBuffers.pop() ?? Buffer.allocUnsafe(BUFFER_BYTES);
   try {
     for (;;) {
       const { bytesRead } = await file.read(buffer, 0, BUFFER_BYTES, null);
@@ -36,6 +38,7 @@ export async function digestFile(path: string): Promise<{ sha256: Sha256; sizeBy
       sizeBytes += bytesRead;
     }
   } finally {
+    idleBuffers.push(buffer);
     await file.close();
   }
   return { sha256: sha256Schema.parse(hash.digest("hex")), sizeBytes };
