@@ -160,8 +160,9 @@ async function findRunDates(
     }),
   );
   const excused = varied ? runs[0].lockedDates : [];
-  const spellings = spellingsOf(windows).filter(({ text }) => !excused.some((dated) => dated.includes(text)));
+  const spellings = spellingsOf(windows);
   const findings: DateFinding[] = [];
-  for (const { name } of artifacts) findings.push(...(await findDates(join(folder.dir, name), name, spellings)));
+  for (const { name } of artifacts)
+    findings.push(...(await findDates(join(folder.dir, name), name, spellings, excused)));
   return findings;
 }

@@ -53,13 +53,12 @@ export function spellingsOfDay(day: Date): readonly string[] {
   ];
 }
 
-/** Epoch seconds of a run's time, as decimal digits: all of them share their first digits with start or end. */
-export function epochSpellings(startMs: number, endMs: number): readonly string[] {
-  const first = Math.floor(startMs / 1000);
-  const last = Math.floor(endMs / 1000);
-  // A longer run is searched by the leading digits that its seconds share.
-  if (last - first > 600) return [...new Set([String(first).slice(0, 7), String(last).slice(0, 7)])];
-  return Array.from({ length: last - first + 1 }, (_, index) => String(first + index));
+/** Epoch seconds of a run's time, as decimal digits: one text per thousand seconds. */
+function epochSpellings(startMs: number, endMs: number): readonly Spelling[] {
+  const seconds = { first: Math.floor(startMs / 1000), last: Math.floor(endMs / 1000) };
+  const first = Math.floor(seconds.first / 1000);
+  const last = Math.floor(seconds.last / 1000);
+  return Array.from({ length: last - first + 1 }, (_, index) => ({ text: String(first + index), seconds }));
 }
 
 export type RunTime = { readonly startMs: number; readonly endMs: number };
@@ -72,20 +71,26 @@ function splitSpellingsOfDay(day: Date): readonly Spelling[] {
   return [`${short} ${date.padStart(2, "0")} `, `${short} ${date.padStart(2, " ")} `].map((text) => ({ text, year }));
 }
 
-/** `year`: counts only when this follows within the same line's reach. */
-export type Spelling = { readonly text: string; readonly year?: string };
+/** A text to look for, and what else must hold where it stands. */
+export type Spelling = {
+  readonly text: string;
+  /** Counts only when this follows within the same line's reach. */
+  readonly year?: string;
+  /** The text is all but the last three digits of a number of seconds within these bounds. */
+  readonly seconds?: { readonly first: number; readonly last: number };
+};
 
 /** Every spelling of the days and seconds that the windows touch. */
 export function spellingsOf(windows: readonly RunTime[]): readonly Spelling[] {
   const found = new Map<string, Spelling>();
-  const add = (spelling: Spelling) => found.set(spelling.text, spelling);
+  const add = (spelling: Spelling) => found.set(`${spelling.text} ${spelling.seconds?.first ?? ""}`, spelling);
   for (const { startMs, endMs } of windows) {
     for (let day = Math.floor(startMs / DAY_MS); day <= Math.floor(endMs / DAY_MS); day++) {
       const date = new Date(day * DAY_MS);
       for (const text of spellingsOfDay(date)) add({ text });
       splitSpellingsOfDay(date).forEach(add);
     }
-    for (const text of epochSpellings(startMs, endMs)) add({ text });
+    epochSpellings(startMs, endMs).forEach(add);
   }
   return [...found.values()];
 }
@@ -107,29 +112,51 @@ const MAX_FINDINGS = 20;
 const REACH_BYTES = 32;
 const OVERLAP_BYTES = 64;
 
-/** Looks for the spellings in a file, streamed; at most twenty findings. */
+/** Looks for the spellings in a file, streamed; at most twenty findings, none of them a part of an excused text. */
 export async function findDates(
   path: string,
   artifact: string,
   spellings: readonly Spelling[],
+  excused: readonly string[],
 ): Promise<readonly DateFinding[]> {
   const needles = spellings.map((spelling) => ({ ...spelling, bytes: Buffer.from(spelling.text, "latin1") }));
-  const found = new Map<string, DateFinding>();
+  const done = new Set<Needle>();
+  const found: DateFinding[] = [];
   for await (const { bytes, offset } of readWindows(path, OVERLAP_BYTES)) {
     for (const needle of needles) {
-      if (found.has(needle.text) || found.size >= MAX_FINDINGS) continue;
-      const at = indexOfSpelling(bytes, needle);
-      if (at !== undefined) found.set(needle.text, { artifact, offset: offset + at, text: needle.text.trim() });
+      if (done.has(needle) || found.length >= MAX_FINDINGS) continue;
+      const match = matchIn(bytes, needle, excused);
+      if (match === undefined) continue;
+      done.add(needle);
+      found.push({ artifact, offset: offset + match.at, text: match.text.trim() });
     }
   }
-  return [...found.values()];
+  return found;
 }
 
-function indexOfSpelling(window: Buffer, needle: Spelling & { readonly bytes: Buffer }): number | undefined {
+type Needle = Spelling & { readonly bytes: Buffer };
+
+function matchIn(
+  window: Buffer,
+  needle: Needle,
+  excused: readonly string[],
+): { readonly at: number; readonly text: string } | undefined {
   for (let at = window.indexOf(needle.bytes); at >= 0; at = window.indexOf(needle.bytes, at + 1)) {
-    if (needle.year === undefined) return at;
-    const end = at + needle.bytes.length;
-    if (window.subarray(end, end + REACH_BYTES).includes(needle.year)) return at;
+    const text = textAt(window, at, needle);
+    if (text !== undefined && !excused.some((dated) => dated.includes(text))) return { at, text };
   }
   return undefined;
+}
+
+/** What a needle stands for at this place, when it does. */
+function textAt(window: Buffer, at: number, { text, bytes, year, seconds }: Needle): string | undefined {
+  const end = at + bytes.length;
+  if (seconds !== undefined) {
+    const digits = window.toString("latin1", at, end + 3);
+    return /^\d+$/.test(digits) && Number(digits) >= seconds.first && Number(digits) <= seconds.last
+      ? digits
+      : undefined;
+  }
+  if (year !== undefined && !window.subarray(end, end + REACH_BYTES).includes(year)) return undefined;
+  return text;
 }

@@ -7,11 +7,11 @@ import { openPlace } from "../../support/place.ts";
 const startMs = Date.parse("2026-01-02T23:59:30Z");
 const spellings = spellingsOf([{ startMs, endMs: startMs + 60_000 }]);
 
-async function found(text: string | Buffer): Promise<readonly string[]> {
+async function found(text: string | Buffer, excused: readonly string[] = []): Promise<readonly string[]> {
   await using place = await openPlace();
   const path = join(place.dir, "artifact");
   await writeFile(path, text);
-  return (await findDates(path, "artifact", spellings)).map((finding) => finding.text);
+  return (await findDates(path, "artifact", spellings, excused)).map((finding) => finding.text);
 }
 
 describe("the days of a run in an artifact", () => {
@@ -33,6 +33,28 @@ describe("the days of a run in an artifact", () => {
 
   it("are not seen in other days, nor in Go's own layouts", async () => {
     expect(await found("2026-01-04 2025-01-02 Mon Jan 02 15:04:05 -0700 2006 Jan _2 15:04:05")).toEqual([]);
+  });
+
+  it("are seconds of the run only, to the second", async () => {
+    const first = startMs / 1000;
+    expect(await found(`a${first}b`)).toEqual([String(first)]);
+    expect(await found(`a${first + 60}123456789b`)).toEqual([String(first + 60)]);
+    expect(await found(`${first - 1} ${first + 61} ${String(first).slice(0, 9)}x`)).toEqual([]);
+  });
+
+  it("are found in a run of hours, and not outside of it", async () => {
+    await using place = await openPlace();
+    const path = join(place.dir, "artifact");
+    const last = startMs / 1000 + 7200;
+    await writeFile(path, `${last + 1} ${last - 1000}`);
+    const long = spellingsOf([{ startMs, endMs: last * 1000 }]);
+    expect((await findDates(path, "artifact", long, [])).map(({ text }) => text)).toEqual([String(last - 1000)]);
+  });
+
+  it("are excused where they are a part of a text of the lock, and only there", async () => {
+    const stated = String(startMs / 1000 + 5);
+    expect(await found(`${stated} 2026-01-02`, [stated, "v2026-01-02.1"])).toEqual([]);
+    expect(await found(`${stated} ${startMs / 1000 + 6}`, [stated])).toEqual([String(startMs / 1000 + 6)]);
   });
 
   it("are found across the borders of what is read at once", async () => {
