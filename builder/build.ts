@@ -83,7 +83,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
   await fetchInputs(subject.lock, {
     store: deps.store,
     http: deps.http,
-    proxies: options.offline ? [] : await deps.proxies(),
+    proxies: deps.proxies,
     host: deps.host.platform,
     offline: options.offline,
     gitEnv: deps.gitEnv,

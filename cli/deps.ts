@@ -32,6 +32,8 @@ export type CliDeps = {
   readonly store: () => Promise<Store>;
   readonly http: () => Promise<Http>;
   readonly proxies: () => Promise<readonly string[]>;
+  /** The same without asking Go's own download page. */
+  readonly knownProxies: () => Promise<readonly string[]>;
   /** Raw text to standard output: only what a person asked to have there. */
   readonly print: (text: string) => void;
   /** One line for people, on standard error; silent with `--json`. */
@@ -60,6 +62,8 @@ export type CliWorld = {
 export function createDeps(world: CliWorld): CliDeps {
   const { env, json, packageRoot, stdout, stderr } = world;
   const storeRoot = storeRootOf(env);
+  const store = async () => (await import("../builder/store/store.ts")).openStore(storeRoot);
+  const http = async () => (await import("../builder/http.ts")).createHttp({ proxyEnv: env });
   return {
     env,
     cwd: world.cwd,
@@ -74,9 +78,10 @@ export function createDeps(world: CliWorld): CliDeps {
     now: Date.now,
     signal: world.signal,
     storeRoot,
-    store: async () => (await import("../builder/store/store.ts")).openStore(storeRoot),
-    http: async () => (await import("../builder/http.ts")).createHttp({ proxyEnv: env }),
-    proxies: () => findProxies(env),
+    store,
+    http,
+    proxies: () => knownProxies(env, () => downloadedSetting({ store, http, signal: world.signal })),
+    knownProxies: () => knownProxies(env),
     print: (text) => void stdout.write(text),
     say: (line) => void (json || stderr.write(`${line}\n`)),
     progress: async () => {
@@ -118,11 +123,24 @@ export function storeRootOf(env: Environment): string {
   return join(base, "twinseal");
 }
 
-async function findProxies(env: Environment): Promise<readonly string[]> {
+async function knownProxies(
+  env: Environment,
+  ...others: readonly (() => Promise<string | undefined>)[]
+): Promise<readonly string[]> {
   const [{ proxiesFrom }, { goProxySetting }] = await Promise.all([
     import("../builder/inputs/go-proxy.ts"),
     import("./go-setting.ts"),
   ]);
   const own = env["GOPROXY"];
-  return proxiesFrom(own === undefined ? {} : { GOPROXY: own }, () => goProxySetting(env));
+  return proxiesFrom(own === undefined ? {} : { GOPROXY: own }, () => goProxySetting(env), ...others);
+}
+
+async function downloadedSetting(deps: Pick<CliDeps, "store" | "http" | "signal">): Promise<string | undefined> {
+  const [{ goProxyOfDownload }, { readHost }] = await Promise.all([
+    import("../builder/inputs/go-download.ts"),
+    import("../builder/host.ts"),
+  ]);
+  const [store, http] = await Promise.all([deps.store(), deps.http()]);
+  const asked = goProxyOfDownload({ store, http, host: readHost().platform, signal: deps.signal });
+  return asked.catch(() => undefined); // whoever needs a proxy says that there is none
 }

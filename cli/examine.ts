@@ -17,7 +17,7 @@ export type Finding = {
   readonly fix?: string;
 };
 
-type ExamineDeps = Pick<CliDeps, "arch" | "uid" | "storeRoot" | "proxies">;
+type ExamineDeps = Pick<CliDeps, "arch" | "uid" | "storeRoot" | "env" | "knownProxies">;
 
 /** Tries everything a build needs for real. Never throws: what cannot be tried is a finding. */
 export async function examine(deps: ExamineDeps): Promise<readonly Finding[]> {
@@ -126,12 +126,15 @@ async function existingParent(path: string): Promise<string> {
   }
 }
 
-async function examineProxies(deps: Pick<CliDeps, "proxies">): Promise<Finding> {
+async function examineProxies(deps: Pick<CliDeps, "env" | "knownProxies">): Promise<Finding> {
   const base = { id: "module-proxy", what: "module proxy" };
   try {
-    const proxies = await deps.proxies();
+    const proxies = await deps.knownProxies();
     if (proxies.length > 0) return { ...base, state: "yes", reason: proxies.map(withoutCredentials).join(", ") };
-    return { ...base, state: "limited", reason: "none: pin and fetch cannot run", fix: "set GOPROXY" };
+    const reason = deps.env["GOPROXY"]
+      ? "GOPROXY names none: pin and fetch cannot run"
+      : "none is set, and no Go is installed that names one: Go's own download page is asked when one is needed";
+    return { ...base, state: "limited", reason, fix: "set GOPROXY" };
   } catch (error) {
     return { ...base, state: "limited", reason: messageOf(error), fix: "set GOPROXY" };
   }

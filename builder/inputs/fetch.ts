@@ -20,7 +20,8 @@ export type FetchProgress = {
 export type FetchDeps = {
   readonly store: Store;
   readonly http: Http;
-  readonly proxies: readonly string[];
+  /** Asked for only when something is missing. */
+  readonly proxies: () => Promise<readonly string[]>;
   readonly host: Host;
   readonly offline: boolean;
   readonly gitEnv: GitEnv;
@@ -36,22 +37,24 @@ const PARALLEL = 16;
  * digests it again. Throws `world/OFFLINE_MISSING`, `caller/PROXY_UNSET`, `alarm/STORE_DAMAGED`, and what fetching throws.
  */
 export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
-  const wanted = planFetch(lock, deps.host, deps.proxies);
-  const missing = await findMissing(wanted, deps.store);
-  if (missing.length === 0) return;
-  const situation = describe(wanted, missing);
+  const needed = planFetch(lock, deps.host, []);
+  const lacking = await findMissing(needed, deps.store);
+  if (lacking.length === 0) return;
+  const situation = describe(needed, lacking);
   if (deps.offline) {
     throw new TwinsealError("world", "OFFLINE_MISSING", `offline, and the store lacks ${situation}`, {
       hint: "run twinseal fetch where there is a network",
     });
   }
+  const wanted = planFetch(lock, deps.host, await deps.proxies());
+  const missing = await findMissing(wanted, deps.store);
   const { source } = lock;
   const ofGit = source.kind === "git" ? source.archive.sha256 : undefined;
   const byUrl = missing.filter(({ sha256 }) => sha256 !== ofGit);
   const nowhere = byUrl.find(({ urls }) => urls.length === 0);
   if (nowhere !== undefined) {
     throw new TwinsealError("caller", "PROXY_UNSET", `no module proxy is known to fetch ${nowhere.label} from`, {
-      hint: "set GOPROXY to the URL of a Go module proxy; it need not be trusted",
+      hint: "set GOPROXY to the URL of a Go module proxy; it need not be trusted. No Go is installed that would name one, and Go's own download page could not be read",
     });
   }
   try {

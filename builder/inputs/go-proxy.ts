@@ -1,14 +1,15 @@
 import { TwinsealError } from "../errors.ts";
 
 /**
- * The module proxies to ask, in order: the URLs of GOPROXY, from the environment or else as the go command knows it.
- * `direct` and `off` are left out: what a lock names comes from a proxy or not at all. None of them is trusted.
+ * The module proxies to ask, in order: the URLs of GOPROXY, from the environment or else as the first of `others` knows
+ * it: the go command that is installed, then the Go that could be. `direct` and `off` are left out: what a lock names comes from a proxy or not at all. None of them is trusted.
  */
 export async function proxiesFrom(
   env: { readonly GOPROXY?: string },
-  goEnv: () => Promise<string | undefined>,
+  ...others: readonly (() => Promise<string | undefined>)[]
 ): Promise<readonly string[]> {
-  const setting = env.GOPROXY === undefined || env.GOPROXY === "" ? await goEnv() : env.GOPROXY;
+  let setting = env.GOPROXY;
+  for (const other of others) if (setting === undefined || setting === "") setting = await other();
   const places = (setting ?? "").split(/[,|]/).map((place) => place.trim());
   return places.filter((place) => /^(https?|file):\/\//.test(place)).map((place) => place.replace(/\/+$/, ""));
 }

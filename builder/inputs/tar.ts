@@ -30,6 +30,18 @@ export async function extractTar(path: string, dir: string): Promise<void> {
   await extract({ file: path, cwd: dir, strict: true, preservePaths: false, noMtime: true });
 }
 
+/** Text of one small file of a tar, packed or not; empty when it has no such file, or a larger one. */
+export async function readTarFile(path: string, name: string, maxBytes: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  await list({
+    file: path,
+    strict: true,
+    filter: (entryName, entry) => entryName === name && "size" in entry && entry.size <= maxBytes,
+    onReadEntry: (entry) => entry.on("data", (chunk) => chunks.push(chunk)),
+  });
+  return Buffer.concat(chunks).toString("utf8");
+}
+
 /** Packs the named files of a directory, in their order, without anything of the machine: no owner, no time. */
 export async function createTar(dir: string, names: readonly string[], path: string): Promise<void> {
   // A leading @ would make tar read another archive.

@@ -1,9 +1,8 @@
-import { z } from "zod";
+import { archiveOf, readDownloadPage, type GoRelease } from "../inputs/go-download.ts";
 import { toolchainModule } from "../inputs/go-proxy.ts";
 import { h1Of } from "../inputs/h1.ts";
 import { openZip } from "../inputs/zip.ts";
 import { sha256Of, sha256Schema } from "../digest.ts";
-import { fetchText } from "../http.ts";
 import { hosts, type Host } from "../platform.ts";
 import { blobPath } from "../store/store.ts";
 import { TwinsealError } from "../errors.ts";
@@ -11,28 +10,17 @@ import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
 import type { LockedToolchain } from "./lock.ts";
 
 const MAX_ZIP_BYTES = 512 * 1024 ** 2;
-/** Go's own download page; the archive's digest is locked where it can be read. */
-const DOWNLOAD_PAGE = "https://go.dev/dl/?mode=json&include=all";
-
-const pageSchema = z.array(
-  z.object({
-    version: z.string(),
-    files: z.array(z.object({ filename: z.string(), sha256: z.string(), size: z.int() })),
-  }),
-);
 
 /** Locks the toolchain of each supported host, every one proven in the checksum database. */
 export async function lockToolchains(goVersion: string, deps: PinDeps): Promise<readonly LockedToolchain[]> {
-  const archives = await readDownloadPage(deps);
-  return Promise.all(hosts.map((host) => lockToolchain(goVersion, host, archives, deps)));
+  const release = await findRelease(goVersion, deps);
+  return Promise.all(hosts.map((host) => lockToolchain(goVersion, host, release, deps)));
 }
-
-type Archives = z.infer<typeof pageSchema>;
 
 async function lockToolchain(
   goVersion: string,
   host: Host,
-  archives: Archives,
+  release: GoRelease | undefined,
   deps: PinDeps,
 ): Promise<LockedToolchain> {
   const name = `go${goVersion}.${host.replace("/", "-")}`;
@@ -40,9 +28,7 @@ async function lockToolchain(
   const zip = await fetchUnknown(toolchainModule, version, "zip", MAX_ZIP_BYTES, deps);
   const { h1 } = await deps.database.lookup(toolchainModule, version);
   await assertZipH1(blobPath(deps.store, zip.sha256), h1, `Go ${goVersion} for ${host}`);
-  const archive = archives
-    .find((release) => release.version === `go${goVersion}`)
-    ?.files.find(({ filename }) => filename === `${name}.tar.gz`);
+  const archive = release === undefined ? undefined : archiveOf(release, host);
   return {
     host,
     version,
@@ -66,12 +52,12 @@ export async function assertZipH1(path: string, h1: string, what: string): Promi
   });
 }
 
-async function readDownloadPage(deps: PinDeps): Promise<Archives> {
+/** The archive's digest is locked where Go's own download page can be read. */
+async function findRelease(goVersion: string, deps: PinDeps): Promise<GoRelease | undefined> {
   try {
-    const { status, text } = await fetchText(deps.http, DOWNLOAD_PAGE, 32 * 1024 ** 2);
-    return status === 200 ? pageSchema.parse(JSON.parse(text)) : [];
+    return (await readDownloadPage(deps.http)).find(({ version }) => version === `go${goVersion}`);
   } catch {
     deps.say("go's download page could not be read: the lock says nothing of the archives there");
-    return [];
+    return undefined;
   }
 }

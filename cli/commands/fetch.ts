@@ -31,7 +31,7 @@ export function fetchCommand(deps: CliDeps): Command {
         await fetchInputs(lock, {
           store,
           http: await deps.http(),
-          proxies: options.offline ? [] : await deps.proxies(),
+          proxies: deps.proxies,
           host,
           offline: options.offline,
           gitEnv: gitEnvOf(deps.env),

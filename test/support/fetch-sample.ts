@@ -8,7 +8,7 @@ const [root = "", proxy = "", size = ""] = process.argv.slice(2);
 await fetchInputs(sampleLock([sampleModule("big", Number(size))]), {
   store: await openStore(root),
   http: createHttp(),
-  proxies: [proxy],
+  proxies: async () => [proxy],
   host: "linux/amd64",
   offline: false,
   gitEnv: {},

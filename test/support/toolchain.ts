@@ -54,7 +54,7 @@ export async function openToolchain(): Promise<TestToolchain> {
   await fetchInputs(lock, {
     store,
     http: createHttp(),
-    proxies: await testProxies(),
+    proxies: testProxies,
     host,
     offline: false,
     gitEnv: {},

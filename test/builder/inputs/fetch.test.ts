@@ -26,7 +26,7 @@ function depsFor(store: Store, url: string, more: Partial<FetchDeps> = {}): Fetc
   return {
     store,
     http: createHttp(),
-    proxies: [url],
+    proxies: async () => [url],
     host: "linux/amd64",
     offline: false,
     gitEnv: {},
@@ -49,7 +49,8 @@ describe("fetchInputs", () => {
     expect(seen.at(-1)).toBe(6);
     for (const module of lock.modules) await verifyBlob(place.store, module.zip?.sha256 ?? module.goMod.sha256);
     expect(await leftOvers(place.store)).toEqual([]);
-    await fetchInputs(lock, depsFor(place.store, server.url));
+    const proxies = () => Promise.reject(new Error("no proxy is needed"));
+    await fetchInputs(lock, depsFor(place.store, server.url, { proxies }));
     expect(server.requests.length).toBe(6);
   });
 
@@ -127,7 +128,7 @@ describe("fetchInputs", () => {
       kind: "world",
       code: "INPUT_NOT_FOUND",
     });
-    await fetchInputs(lock, depsFor(place.store, "", { proxies: [empty.url, server.url] }));
+    await fetchInputs(lock, depsFor(place.store, "", { proxies: async () => [empty.url, server.url] }));
   });
 
   it("moves an entry of another size aside, as an alarm, and brings it again on the next run", async () => {
