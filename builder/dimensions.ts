@@ -24,6 +24,7 @@ export const dimensions = [
   { id: "gc", about: "GOGC and GOMEMLIMIT, how often the compiler's own collector runs" },
   { id: "directory-order", about: "order in which a directory of the source is read" },
   { id: "file-times", about: "modification times of the source files" },
+  { id: "scratch-size", about: "size of the file system that a build writes to" },
   { id: "kernel-release", about: "kernel release that uname tells" },
   { id: "aslr", about: "address space layout randomisation" },
   { id: "terminal", about: "what standard input and the terminal are" },

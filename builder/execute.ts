@@ -96,7 +96,7 @@ export function sandboxSpec(
   return {
     hostname: variation.hostname,
     domainname: variation.domainname,
-    scratchBytes: deps.scratchBytes,
+    scratchBytes: deps.scratchBytes - variation.scratchLessBytes,
     uid: variation.uid,
     gid: variation.gid,
     umask: variation.umask,

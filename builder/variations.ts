@@ -27,6 +27,8 @@ export type Variation = {
   readonly memoryLimitBytes: number;
   readonly reverseOrder: boolean;
   readonly fileTimeSeconds: number;
+  /** Taken from the scratch that the host gives each side. */
+  readonly scratchLessBytes: number;
   readonly uname26: boolean;
   readonly fixedAddresses: boolean;
   readonly terminal: boolean;
@@ -81,6 +83,7 @@ const reference: Variation = {
   memoryLimitBytes: 3 * 1024 ** 3,
   reverseOrder: false,
   fileTimeSeconds: 1_600_000_000,
+  scratchLessBytes: 0,
   uname26: false,
   fixedAddresses: false,
   terminal: false,
@@ -113,6 +116,7 @@ const other: Variation = {
   memoryLimitBytes: 2 * 1024 ** 3,
   reverseOrder: true,
   fileTimeSeconds: 987_654_321,
+  scratchLessBytes: 123 * 1024 ** 2,
   uname26: true,
   fixedAddresses: true,
   terminal: true,
@@ -141,6 +145,7 @@ const keysOf: Readonly<Record<DimensionId, readonly (keyof Variation)[]>> = {
   gc: ["gogc", "memoryLimitBytes"],
   "directory-order": ["reverseOrder"],
   "file-times": ["fileTimeSeconds"],
+  "scratch-size": ["scratchLessBytes"],
   "kernel-release": ["uname26"],
   aslr: ["fixedAddresses"],
   terminal: ["terminal"],

@@ -61,6 +61,7 @@ function plannedValue(id: DimensionId, v: Variation): string {
     gc: `GOGC=${v.gogc} GOMEMLIMIT=${v.memoryLimitBytes}`,
     "directory-order": v.reverseOrder ? "reverse" : "by name",
     "file-times": new Date(v.fileTimeSeconds * 1000).toISOString(),
+    "scratch-size": v.scratchLessBytes === 0 ? "what memory allows" : `${v.scratchLessBytes / 1024 ** 2} MiB less`,
     "kernel-release": v.uname26 ? "2.6.x" : "the kernel's own",
     aslr: v.fixedAddresses ? "fixed addresses" : "random addresses",
     terminal: v.terminal ? "a private terminal" : "/dev/null",

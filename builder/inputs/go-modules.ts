@@ -1,10 +1,12 @@
-import { copyFile, link, mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { utimesSync } from "node:fs";
+import { copyFile, link, mkdir, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { Sha256 } from "../digest.ts";
 import { systemCodeOf } from "../errors.ts";
 import type { LockedModule } from "../recipe/lock.ts";
 import { verifyBlob, type Store } from "../store/store.ts";
 import { moduleUrl } from "./go-proxy.ts";
+import { INPUT_TIME } from "./module-tree.ts";
 
 /**
  * Lays the locked modules out as a module proxy in a directory, for GOPROXY=file://: every blob is verified again and
@@ -19,6 +21,8 @@ export async function offerModules(store: Store, modules: readonly LockedModule[
     await offer(store, goMod.sha256, moduleUrl(dir, path, version, "mod"));
     if (zip !== undefined) await offer(store, zip.sha256, moduleUrl(dir, path, version, "zip"));
   }
+  for (const name of ["", ...(await readdir(dir, { recursive: true }))])
+    utimesSync(join(dir, name), INPUT_TIME, INPUT_TIME);
 }
 
 async function offer(store: Store, sha256: Sha256, to: string): Promise<void> {

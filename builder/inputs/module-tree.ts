@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readSync, readdirSync } from "node:fs";
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, utimesSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { H1, Sha256 } from "../digest.ts";
@@ -8,6 +8,12 @@ import { verifyBlob, type Store } from "../store/store.ts";
 import { unsafe } from "./archive-safety.ts";
 import { h1Of, type NamedDigest } from "./h1.ts";
 import { openZip } from "./zip.ts";
+
+/**
+ * The modification time of every shared input, Unix seconds: both sandboxes see these files, so their times must say
+ * nothing of when they were fetched. The first that a zip can hold, 1980-01-01.
+ */
+export const INPUT_TIME = 315_532_800;
 
 /** A module of the lock: its zip lies in the store. */
 export type ZippedModule = {
@@ -49,6 +55,8 @@ export async function moduleTree(store: Store, module: ZippedModule, rules: Tree
   const temporary = join(store.root, "tmp", `${process.pid}-${randomUUID()}`);
   try {
     await extractTree(zip, temporary, module, rules);
+    const damage = treeFault(temporary, module, rules);
+    if (damage !== undefined) throw new Error(`what was just extracted is damaged: ${damage}`);
     await rename(temporary, tree);
   } catch (error) {
     // Another process may have been faster: its tree is as good once it verifies.
@@ -105,6 +113,10 @@ function hashFile(path: string): string {
   }
 }
 
+function settleTime(path: string, mtimeMs: number): void {
+  if (mtimeMs !== INPUT_TIME * 1000) utimesSync(path, INPUT_TIME, INPUT_TIME);
+}
+
 /** What is wrong with an extracted tree: undefined when every byte, mode and name is the lock's, `absent` without one. */
 function treeFault(tree: string, module: ZippedModule, rules: TreeRules): string | undefined {
   const prefix = prefixOf(module);
@@ -112,6 +124,7 @@ function treeFault(tree: string, module: ZippedModule, rules: TreeRules): string
   let fault: string | undefined;
   const visit = (directory: string, below: string) => {
     const entries = readdirSync(directory, { withFileTypes: true });
+    settleTime(directory, lstatSync(directory).mtimeMs);
     if (entries.length === 0) fault ??= `${below} is an empty directory, as no zip has`;
     for (const entry of entries) {
       const name = `${below}${entry.name}`;
@@ -119,7 +132,9 @@ function treeFault(tree: string, module: ZippedModule, rules: TreeRules): string
       if (entry.isDirectory()) visit(path, `${name}/`);
       else if (!entry.isFile()) fault ??= `${name} is not a regular file`;
       else {
-        const executable = (lstatSync(path).mode & 0o111) !== 0;
+        const stat = lstatSync(path);
+        settleTime(path, stat.mtimeMs);
+        const executable = (stat.mode & 0o111) !== 0;
         if (executable !== rules.isProgram(name)) fault ??= `${name} has another mode`;
         digests.push({
           name: `${prefix}${rules.zipName(name)}`,

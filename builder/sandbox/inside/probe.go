@@ -51,6 +51,7 @@ func probeMain() {
 		"gc":                os.Getenv("GOGC"),
 		"directory-order":   directoryOrder("."),
 		"file-times":        fileTime("."),
+		"scratch-size":      scratchSize("."),
 		"kernel-release":    chars(name.Release[:]),
 		"aslr":              addresses(),
 		"terminal":          terminal(),
@@ -117,6 +118,14 @@ func fileTime(path string) string {
 		return err.Error()
 	}
 	return info.ModTime().UTC().Format(time.RFC3339)
+}
+
+func scratchSize(path string) string {
+	var stat syscall.Statfs_t
+	if err := syscall.Statfs(path, &stat); err != nil {
+		return err.Error()
+	}
+	return strconv.FormatUint(stat.Blocks*uint64(stat.Bsize)>>20, 10) + " MiB"
 }
 
 func addresses() string {

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { h1Of } from "../../../builder/inputs/h1.ts";
-import { moduleTree, type ZippedModule } from "../../../builder/inputs/module-tree.ts";
+import { offerModules } from "../../../builder/inputs/go-modules.ts";
+import { INPUT_TIME, moduleTree, type ZippedModule } from "../../../builder/inputs/module-tree.ts";
 import { placeFiles } from "../../../builder/inputs/source.ts";
 import { putBlob, type Store } from "../../../builder/store/store.ts";
 import { openPlace } from "../../support/place.ts";
@@ -33,6 +34,24 @@ describe("a module's tree in the store", () => {
     const tree = await moduleTree(place.store, module);
     expect(await readFile(join(tree, "a/b.go"), "utf8")).toBe("package a\n");
     expect(await moduleTree(place.store, module)).toBe(tree);
+  });
+
+  it("says nothing of when it was fetched: every time is the same fixed one, and is set again when it is another", async () => {
+    await using place = await openPlace();
+    const module = await storeModule(place.store);
+    const tree = await moduleTree(place.store, module);
+    const times = async () =>
+      Promise.all(["", "a", "go.mod", "a/b.go"].map(async (name) => (await stat(join(tree, name))).mtimeMs / 1000));
+    expect(await times()).toEqual(Array.from({ length: 4 }, () => INPUT_TIME));
+    await utimes(join(tree, "go.mod"), 1, 1);
+    await utimes(tree, 1, 1);
+    await moduleTree(place.store, module);
+    expect(await times()).toEqual(Array.from({ length: 4 }, () => INPUT_TIME));
+    const dir = join(place.dir, "proxy");
+    const zip = { ...module.zip, sizeBytes: 1, h1: module.h1 };
+    await offerModules(place.store, [{ path: module.path, version: module.version, goMod: zip, zip }], dir);
+    for (const name of ["", ...(await readdir(dir, { recursive: true }))])
+      expect((await stat(join(dir, name))).mtimeMs / 1000, name).toBe(INPUT_TIME);
   });
 
   it.each([
