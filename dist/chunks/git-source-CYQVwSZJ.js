@@ -1,0 +1,1 @@
+export{t as fetchGitArchive}from"./git-source-D6IPmhZ9.js";

@@ -1,1 +1,0 @@
-export{t as fetchGitArchive}from"./git-source-D-b_Pu3T.js";

@@ -1,1 +1,0 @@
-export{t as escapeModulePath,n as moduleUrl,r as proxiesFrom,i as toolchainModule}from"./go-proxy-DWBxetl1.js";
