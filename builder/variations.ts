@@ -79,7 +79,7 @@ const reference: Variation = {
   pathOrder: "toolchain-first",
   cpus: [],
   // The compiler's own collector costs an eighth of a build; memory is bounded by GOMEMLIMIT instead.
-  gogc: "1600",
+  gogc: "6400",
   memoryLimitBytes: 3 * 1024 ** 3,
   reverseOrder: false,
   fileTimeSeconds: 1_600_000_000,

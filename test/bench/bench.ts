@@ -11,7 +11,7 @@ import { benchFirstCompile, benchMemory, benchTwin } from "./twin.bench.ts";
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { pairs: { type: "string", default: "5" } },
+  options: { pairs: { type: "string", default: "5" }, help: { type: "boolean" } },
 });
 const pairs = Number(values.pairs);
 
@@ -34,6 +34,11 @@ const benches: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
   "twin-node_exporter": () => benchTwin("node_exporter", "1.12.1", pairs),
   "twin-cosmovisor": () => benchTwin("cosmovisor", "1.7.1", pairs),
 };
+
+if (values.help === true) {
+  console.log(`npm run bench [-- NAME… --pairs N]; there are ${Object.keys(benches).join(", ")}`);
+  process.exit(0);
+}
 
 for (const name of positionals.length === 0 ? Object.keys(benches) : positionals) {
   const bench = benches[name];

@@ -33,6 +33,7 @@ export async function benchTwin(name: string, version: string, pairs: number): P
     const plainMs = (await timed(plain.build)) + (await timed(plain.build));
     ratios.push(twinMs / plainMs);
     details.push(`${seconds(twinMs)}/${seconds(plainMs)}`);
+    process.stderr.write(`pair ${pair + 1} of ${pairs}: ${details.at(-1)} s\n`);
   }
   return {
     name: `twin build / two plain builds, ${name} ${version}`,

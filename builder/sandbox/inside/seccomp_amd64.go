@@ -1,18 +1,19 @@
 package main
 
 const (
-	auditArch   = 0xc000003e
-	callClone   = 56
-	callClone3  = 435
-	callUnshare = 272
-	callIoctl   = 16
-	callSocket  = 41
-	cookieLow   = clockCookie & 0xffffffff
-	cookieHigh  = clockCookie >> 32
+	auditArch        = 0xc000003e
+	callClone        = 56
+	callClone3       = 435
+	callUnshare      = 272
+	callIoctl        = 16
+	callSocket       = 41
+	callClockGettime = 228
+	cookieLow        = clockCookie & 0xffffffff
+	cookieHigh       = clockCookie >> 32
 )
 
 // clock_gettime, gettimeofday, time
-var clockCalls = []uint32{228, 96, 201}
+var clockCalls = []uint32{callClockGettime, 96, 201}
 
 var deniedCalls = []uint32{
 	101,      // ptrace: the tracer is not to be fooled

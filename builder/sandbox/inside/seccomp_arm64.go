@@ -1,14 +1,15 @@
 package main
 
 const (
-	auditArch   = 0xc00000b7
-	callClone   = 220
-	callClone3  = 435
-	callUnshare = 97
-	callIoctl   = 29
-	callSocket  = 198
-	cookieLow   = 0
-	cookieHigh  = 0
+	auditArch        = 0xc00000b7
+	callClone        = 220
+	callClone3       = 435
+	callUnshare      = 97
+	callIoctl        = 29
+	callSocket       = 198
+	callClockGettime = 113
+	cookieLow        = 0
+	cookieHigh       = 0
 )
 
 var clockCalls []uint32

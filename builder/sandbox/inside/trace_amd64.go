@@ -11,10 +11,10 @@ import (
 	"unsafe"
 )
 
-// The shifted clock: a tracer stops every process at exec and replaces the vDSO's clock functions, so that static Go
-// programs see another day too. System calls that go around the vDSO are caught by the system call filter and answered
-// by the tracer with the same shift. What stays real: the monotonic clocks, and the times the kernel writes on files.
-// One locked thread does all ptrace calls, since a tracee belongs to the thread that seized it.
+// The shifted clock: a tracer stops every process at exec and replaces the vDSO's wall clock functions, so that static
+// Go programs see another day too. System calls that go around the vDSO are caught by the system call filter and
+// answered by the tracer with the same shift. What stays real: monotonic and processor clocks, and the times the kernel
+// writes on files. One locked thread does all ptrace calls, since a tracee belongs to the thread that seized it.
 
 const (
 	ptraceSeize     = 0x4206
@@ -55,7 +55,11 @@ func waitExecMain(args []string) {
 func traceAndRun(argv, env []string, dir string, seconds, nanos int64) (syscall.WaitStatus, syscall.Rusage, error) {
 	runtime.LockOSThread()
 	var usage syscall.Rusage
-	patches, err := planPatches(seconds, nanos)
+	image, err := readVdso()
+	if err != nil {
+		return 0, usage, err
+	}
+	patches, err := planPatches(image, seconds, nanos)
 	if err != nil {
 		return 0, usage, err
 	}
@@ -76,11 +80,12 @@ func traceAndRun(argv, env []string, dir string, seconds, nanos int64) (syscall.
 		return 0, usage, errors.New("ptrace: " + errno.Error())
 	}
 	syscall.Close(gate[1])
-	tracer := tracer{patches: patches, seconds: seconds, nanos: nanos}
+	tracer := tracer{vdsoBytes: uint64(len(image)), patches: patches, seconds: seconds, nanos: nanos}
 	return tracer.follow(child)
 }
 
 type tracer struct {
+	vdsoBytes      uint64
 	patches        []patch
 	seconds, nanos int64
 }
@@ -159,22 +164,31 @@ func (t tracer) answer(pid int) {
 	if syscall.PtraceGetRegs(pid, &regs) != nil {
 		return
 	}
+	if t.inVdso(pid, regs.Rip) {
+		return
+	}
 	number := regs.Orig_rax
 	regs.Orig_rax = ^uint64(0) // the kernel then makes no call and returns rax
 	regs.Rax = uint64(t.result(pid, number, regs.Rdi, regs.Rsi))
 	syscall.PtraceSetRegs(pid, &regs)
 }
 
+// inVdso is true for a call by the vDSO's own function, where it cannot read the clock by itself: the stub will shift
+// what it gets.
+func (t tracer) inVdso(pid int, address uint64) bool {
+	base, err := vdsoBase(strconv.Itoa(pid))
+	return err == nil && address-uint64(base) < t.vdsoBytes
+}
+
 func (t tracer) result(pid int, number, first, second uint64) int64 {
 	switch number {
 	case syscall.SYS_CLOCK_GETTIME:
 		var now syscall.Timespec
-		if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, uintptr(first), uintptr(unsafe.Pointer(&now)), 0); errno != 0 {
+		clock := uintptr(uint32(first)) // the filter stops for shifted clocks only
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clock, uintptr(unsafe.Pointer(&now)), 0); errno != 0 {
 			return -int64(errno)
 		}
-		if first <= 11 && 0x921>>first&1 == 1 {
-			now.Sec, now.Nsec = carry(now.Sec+t.seconds, now.Nsec+t.nanos, 1e9)
-		}
+		now.Sec, now.Nsec = carry(now.Sec+t.seconds, now.Nsec+t.nanos, 1e9)
 		return poke(pid, second, now.Sec, now.Nsec)
 	case syscall.SYS_GETTIMEOFDAY:
 		if first == 0 {

@@ -7,23 +7,27 @@ import (
 	"strconv"
 )
 
-// The stubs that replace three functions of a process's vDSO: make the real system call, with a cookie in an argument
-// register that the call does not use, then add the offset. Assembled from:
+// The stubs that shift a process's wall clocks. They lie where the vDSO's gettimeofday was, and the symbol table leads to
+// them. clock_gettime adds to what the vDSO's own function says and leaves the other clocks to it: a compiler reads the
+// clock a hundred thousand times a second, too often for a system call. The other two make the real system call, with
+// a cookie in an argument register that the call does not use, so that the filter lets it pass. Assembled from:
 //
-//	clock_gettime: mov $228,%eax; movabs $COOKIE,%r9; syscall; test %eax,%eax; jnz ret; cmp $11,%edi; ja ret
-//	               mov $0x921,%ecx; bt %edi,%ecx; jnc ret             # CLOCK_REALTIME, _COARSE, _ALARM and CLOCK_TAI
-//	               movabs $SECONDS,%rcx; add %rcx,(%rsi); mov 8(%rsi),%rcx; add $NANOS,%rcx
-//	               cmp $1000000000,%rcx; jb 2f; sub $1000000000,%rcx; incq (%rsi); 2: mov %rcx,8(%rsi); ret
-//	gettimeofday:  the same with system call 96, a null check of %rdi, and microseconds
+//	gettimeofday:  mov $96,%eax; movabs $COOKIE,%r9; syscall; test %eax,%eax; jnz ret; test %rdi,%rdi; jz ret
+//	               movabs $SECONDS,%rcx; add %rcx,(%rdi); mov 8(%rdi),%rcx; add $MICROS,%rcx
+//	               cmp $1000000,%rcx; jb 2f; sub $1000000,%rcx; incq (%rdi); 2: mov %rcx,8(%rdi); ret
 //	time:          mov $201,%eax; … push %rdi; xor %edi,%edi; syscall; pop %rdi; add; store through %rdi if not null
+//	clock_gettime: cmp $11,%edi; ja own; mov $0x921,%ecx; bt %edi,%ecx; jnc own
+//	               push %rsi; call OWN; pop %rsi; add as above, through %rsi, nanoseconds; own: jmp OWN
 const (
-	stubCode = "b8e400000049b911111111111111110f0585c0753e83ff0b7739b9210900000fa3f9732f48b9222222222222222248010e488b4e084881c133" +
-		"3333334881f900ca9a3b720a4881e900ca9a3b48ff0648894e08c3b86000000049b911111111111111110f0585c075344885ff742f48b92222" +
-		"22222222222248010f488b4f084881c1444444444881f940420f00720a4881e940420f0048ff0748894f08c3b8c900000049b9111111111111" +
-		"11115731ff0f055f48b922222222222222224801c84885ff7403488907c3"
-	stubGettimeofday = 0x54
-	stubTime         = 0x9e
-	clockCookie      = 0x7477696e7365616c // also what the system call filter lets through
+	stubCode = "b86000000049b911111111111111110f0585c075344885ff742f48b9222222222222222248010f488b4f084881c1444444444881f940420f" +
+		"00720a4881e940420f0048ff0748894f08c3b8c900000049b911111111111111115731ff0f055f48b922222222222222224801c84885ff74" +
+		"03488907c383ff0b7745b9210900000fa3f9733b56e8000000005e85c0752f48b9222222222222222248010e488b4e084881c13333333348" +
+		"81f900ca9a3b720a4881e900ca9a3b48ff0648894e08c3e900000000"
+	stubTime    = 0x4a
+	stubClock   = 0x75
+	stubCall    = 0x85
+	stubJump    = 0xbf
+	clockCookie = 0x7477696e7365616c // also what the system call filter lets through
 )
 
 // patch is one piece of code to write at an offset of the vDSO.
@@ -33,22 +37,30 @@ type patch struct {
 }
 
 // planPatches decides what to write into every process's vDSO. All processes of one kernel have the same one.
-func planPatches(seconds, nanos int64) ([]patch, error) {
-	image, err := readVdso()
-	if err != nil {
-		return nil, err
-	}
+func planPatches(image []byte, seconds, nanos int64) ([]patch, error) {
 	functions := vdsoFunctions(image)
 	clock, gettimeofday, timeOf := functions["__vdso_clock_gettime"], functions["__vdso_gettimeofday"], functions["__vdso_time"]
 	code := stubs(seconds, nanos)
-	if clock.size < len(code) || gettimeofday.size < 5 || timeOf.size < 5 {
+	for _, at := range []int64{stubCall, stubJump} {
+		copy(code[at+1:], distance(gettimeofday.offset+at, clock.offset))
+	}
+	jump := append([]byte{0xe9}, distance(timeOf.offset, gettimeofday.offset+stubTime)...)
+	if clock.size == 0 || gettimeofday.size < len(code) || timeOf.size < len(jump) {
 		return nil, errors.New("this kernel's vDSO has no room for the shifted clock")
 	}
-	return []patch{
-		{clock.offset, code},
-		{gettimeofday.offset, jump(gettimeofday.offset, clock.offset+stubGettimeofday)},
-		{timeOf.offset, jump(timeOf.offset, clock.offset+stubTime)},
-	}, nil
+	patches := []patch{
+		{gettimeofday.offset, code},
+		{timeOf.offset, jump},
+	}
+	// Programs look the function up when they start, which is after we have stopped them at exec.
+	address := make([]byte, 8)
+	binary.LittleEndian.PutUint64(address, uint64(gettimeofday.offset+stubClock))
+	for _, name := range []string{"__vdso_clock_gettime", "clock_gettime"} {
+		if found, ok := functions[name]; ok {
+			patches = append(patches, patch{found.entry, address})
+		}
+	}
+	return patches, nil
 }
 
 func stubs(seconds, nanos int64) []byte {
@@ -81,10 +93,11 @@ func fill(code []byte, mark byte, width int, value uint64) {
 	}
 }
 
-func jump(from, to int64) []byte {
-	code := []byte{0xe9, 0, 0, 0, 0}
-	binary.LittleEndian.PutUint32(code[1:], uint32(int32(to-from-5)))
-	return code
+// distance is the operand of a call or jump of five bytes.
+func distance(from, to int64) []byte {
+	operand := make([]byte, 4)
+	binary.LittleEndian.PutUint32(operand, uint32(int32(to-from-5)))
+	return operand
 }
 
 // vdsoBase reads AT_SYSINFO_EHDR from a process's auxiliary vector.
@@ -128,6 +141,7 @@ func readVdso() ([]byte, error) {
 type function struct {
 	offset int64
 	size   int
+	entry  int64 // where the symbol table says the offset
 }
 
 // vdsoFunctions reads the dynamic symbols of an ELF image.
@@ -142,14 +156,15 @@ func vdsoFunctions(image []byte) map[string]function {
 			continue
 		}
 		names := image[u64(sections[64*u32(section[40:])+24:]):]
-		symbols := image[u64(section[24:]):][:u64(section[32:])]
-		for ; len(symbols) >= 24; symbols = symbols[24:] {
-			name := names[u32(symbols):]
+		start := u64(section[24:])
+		for at := start; at+24 <= start+u64(section[32:]); at += 24 {
+			symbol := image[at:]
+			name := names[u32(symbol):]
 			end := 0
 			for name[end] != 0 {
 				end++
 			}
-			found[string(name[:end])] = function{int64(u64(symbols[8:])), int(u64(symbols[16:]))}
+			found[string(name[:end])] = function{int64(u64(symbol[8:])), int(u64(symbol[16:])), int64(at + 8)}
 		}
 	}
 	return found
