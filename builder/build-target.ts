@@ -52,7 +52,7 @@ export async function buildTarget(planned: PlannedTarget, job: BuildJob, deps: T
   const name = artifactName(recipe.name, lock.version, platform);
   await removeArtifact(job.folder, name);
   const runs = await runTwin(planned, targetDir, job, deps);
-  const judgement = await judgeRuns(runs, platform, targetDir, recipe.allow?.date);
+  const judgement = await judgeRuns(targetDir, recipe.allow?.date);
   const [artifact] = matchedArtifacts(judgement);
   if (artifact === undefined) return { platform, ...runs, ...judgement };
   const check = await executeCheck(job.subject, platform, targetDir, deps.host, job.driver, job.workDir);

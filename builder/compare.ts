@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readActionGraph } from "./action-graph.ts";
 import { digestFile } from "./digest.ts";
 import { TwinsealError } from "./errors.ts";
+import { assertPlatform } from "./explain/executable.ts";
 import { findDates, spellingsOf, type DateFinding } from "./explain/dates.ts";
 import { diffFiles, type ByteDifference } from "./explain/differences.ts";
 import { ACTION_GRAPH } from "./plan.ts";
@@ -37,7 +38,8 @@ const ownFiles = new Set(["run.json", "build.log", ACTION_GRAPH]);
 
 /**
  * Compares two runs by the bytes that lie in their folders; what run.json says of them is only held against the bytes.
- * Throws for what is no comparison at all: the same run or side twice, other inputs, no artifact, a warm cache.
+ * Throws for what is no comparison at all: the same run or side twice, other inputs, no artifact, a warm cache; and for
+ * equal bytes that are no program for the declared platform.
  */
 export async function compareRuns(a: RunFolder, b: RunFolder, options: CompareOptions = {}): Promise<Comparison> {
   assertComparable(a.run, b.run);
@@ -48,6 +50,7 @@ export async function compareRuns(a: RunFolder, b: RunFolder, options: CompareOp
   const differences = await findDifferences(a, b, left, right);
   const [first, ...rest] = differences;
   if (first !== undefined) return { verdict: "mismatch", differences: [first, ...rest] };
+  for (const { name } of left) await assertPlatform(join(a.dir, name), a.run.platform);
   if (options.allowDate === undefined) {
     const [finding, ...more] = await findRunDates(a, left, [a.run, b.run]);
     if (finding !== undefined) return { verdict: "suspect", findings: [finding, ...more], artifacts: left };

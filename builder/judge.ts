@@ -5,10 +5,8 @@ import { TwinsealError } from "./errors.ts";
 import { firstDivergent, readActionGraph, type DivergentPackage } from "./action-graph.ts";
 import { compareRuns, type Comparison, type Difference } from "./compare.ts";
 import { dimensionTokens, explainDifferences, heldValues, type Explanation, type HeldValue } from "./explain/cause.ts";
-import { assertPlatform } from "./explain/executable.ts";
 import { findTexts } from "./explain/texts.ts";
 import { ACTION_GRAPH } from "./plan.ts";
-import type { Platform } from "./platform.ts";
 import type { ReportTarget } from "./report.ts";
 import type { Artifact } from "./run.ts";
 import { loadRunFolder, type RunFolder } from "./run-folder.ts";
@@ -19,19 +17,8 @@ export type Judgement =
   | { readonly comparison: Comparison; readonly explanation?: Explanation }
   | { readonly failure: NonNullable<ReportTarget["failure"]> };
 
-/**
- * Judges the two run folders `a` and `b` below a target's directory. Throws `verdict/WRONG_PLATFORM` and what
- * `compareRuns` throws.
- */
-export async function judgeRuns(
-  runs: TwinRuns,
-  platform: Platform,
-  targetDir: string,
-  allowDate: string | undefined,
-): Promise<Judgement> {
-  for (const run of [runs.a, runs.b]) {
-    for (const artifact of run.artifacts) await assertPlatform(join(targetDir, run.side, artifact.name), platform);
-  }
+/** Judges the two run folders `a` and `b` below a target's directory. Throws what `compareRuns` throws. */
+export async function judgeRuns(targetDir: string, allowDate: string | undefined): Promise<Judgement> {
   return judgeFolders(await loadRunFolder(join(targetDir, "a")), await loadRunFolder(join(targetDir, "b")), allowDate);
 }
 

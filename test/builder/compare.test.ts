@@ -77,6 +77,13 @@ describe("compareRuns", () => {
     }
   });
 
+  it("refuses equal bytes that are no program for the declared platform, from another machine too", async () => {
+    const made = await copy();
+    for (const side of ["a", "b"] as const) await made.change(side, () => ({ platform: "linux/arm64" }));
+    const judged = judgeRunFolders(join(made.dir, "a"), join(made.dir, "b"));
+    await expect(judged).rejects.toMatchObject({ kind: "verdict", code: "WRONG_PLATFORM" });
+  });
+
   it("says where bytes differ: offset, count, section", async () => {
     const made = await copy();
     await replaceArtifact(made, "b", (old) => {
