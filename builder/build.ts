@@ -66,9 +66,11 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
   const platforms = chooseTargets(subject.recipe, options, deps.host);
   const against =
     options.against === undefined ? undefined : await loadAgainst(resolve(deps.cwd, options.against), options.against);
+  const memory = planMemory(subject.lock, deps.host.availableBytes, options.sequential);
+  const hostPower = { cpuCount: deps.host.cpuCount, memoryBytes: memory.sideBytes };
   if (options.dryRun) {
     const power: VaryingPower = {
-      cpuCount: deps.host.cpuCount,
+      ...hostPower,
       clockShift: deps.driver.arch === "x64" ? true : "the clock can be shifted on amd64 hosts only, for now",
       timeNamespace: true,
     };
@@ -101,14 +103,14 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     subject,
     inputs,
     driver: opened.driver,
-    memory: planMemory(subject.lock, deps.host.availableBytes, options.sequential),
+    memory,
     folder,
     workDir: workspace.dir,
     against,
   };
   const targets: JudgedTarget[] = [];
   for (const platform of platforms) {
-    const planned = planTarget(subject, platform, { ...opened.power, cpuCount: deps.host.cpuCount }, options);
+    const planned = planTarget(subject, platform, { ...opened.power, ...hostPower }, options);
     targets.push(await buildTarget(planned, job, deps));
   }
   const report = makeReport({

@@ -46,6 +46,7 @@ export async function executeCheck(
       uname26: false,
       fixedAddresses: false,
       terminal: false,
+      firstPid: 0,
       clock: null,
       uptimeOffsetSeconds: 0,
       binds: [{ from: join(targetDir, "a", artifactName(recipe.name, lock.version, platform)), to: program }],

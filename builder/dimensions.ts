@@ -28,6 +28,7 @@ export const dimensions = [
   { id: "kernel-release", about: "kernel release that uname tells" },
   { id: "aslr", about: "address space layout randomisation" },
   { id: "terminal", about: "what standard input and the terminal are" },
+  { id: "process-ids", about: "number from which process ids count" },
   { id: "uptime", about: "boot and monotonic clock" },
   { id: "time", about: "wall clock" },
   { id: "cpu-model", about: "processor model and features" },

@@ -104,6 +104,7 @@ export function sandboxSpec(
     uname26: variation.uname26,
     fixedAddresses: variation.fixedAddresses,
     terminal: variation.terminal,
+    firstPid: variation.firstPid,
     clock: variation.clock,
     uptimeOffsetSeconds: variation.uptimeOffsetSeconds,
     binds: plan.binds.map(({ input, to }) => ({ from: hostPaths[input], to })),

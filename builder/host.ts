@@ -24,6 +24,7 @@ export function readHost(): HostFacts {
     platform: platform.data,
     kernel: release(),
     cpuCount: availableParallelism(),
-    availableBytes: freemem(),
+    // A container's limit counts where it is lower.
+    availableBytes: Math.min(freemem(), process.availableMemory()),
   };
 }

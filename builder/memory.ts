@@ -3,6 +3,8 @@ import type { Lock } from "./recipe/lock.ts";
 /** Everything a sandbox writes lies in memory: what it may take, and whether two fit at the same time. */
 export type MemoryPlan = {
   readonly sequential: boolean;
+  /** One side's share of the memory that is free. */
+  readonly sideBytes: number;
   /** Limit of one sandbox's scratch. */
   readonly scratchBytes: number;
 };
@@ -19,6 +21,6 @@ export function neededBytes(lock: Lock): number {
 export function planMemory(lock: Lock, availableBytes: number, sequential: boolean): MemoryPlan {
   const needed = neededBytes(lock);
   const oneAfterTheOther = sequential || 2 * needed > availableBytes;
-  const share = oneAfterTheOther ? availableBytes : availableBytes / 2;
-  return { sequential: oneAfterTheOther, scratchBytes: Math.max(2 * GiB, Math.floor(share * 0.8)) };
+  const sideBytes = Math.floor(oneAfterTheOther ? availableBytes : availableBytes / 2);
+  return { sequential: oneAfterTheOther, sideBytes, scratchBytes: Math.max(2 * GiB, Math.floor(sideBytes * 0.8)) };
 }

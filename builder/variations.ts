@@ -32,6 +32,8 @@ export type Variation = {
   readonly uname26: boolean;
   readonly fixedAddresses: boolean;
   readonly terminal: boolean;
+  /** Processes are numbered from here; a fresh PID namespace, with its small and thus often equal numbers, begins at 0. */
+  readonly firstPid: number;
   readonly uptimeOffsetSeconds: number;
   readonly clock: { readonly seconds: number; readonly nanos: number } | null;
 };
@@ -39,6 +41,8 @@ export type Variation = {
 /** What this machine and driver can vary; a string is the reason why not. */
 export type VaryingPower = {
   readonly cpuCount: number;
+  /** What the processes of one side may use together. */
+  readonly memoryBytes: number;
   readonly clockShift: true | string;
   readonly timeNamespace: true | string;
 };
@@ -56,6 +60,9 @@ const DAY_SECONDS = 86_400;
 
 /** 400 days and odd hours, minutes and seconds, so that every field of a date differs. */
 export const CLOCK_OFFSET = { seconds: 400 * DAY_SECONDS + 7 * 3600 + 13 * 60 + 17, nanos: 123_456_789 } as const;
+
+const MIN_PROCESS_BYTES = 512 * 1024 ** 2;
+const MAX_PROCESS_BYTES = 3 * 1024 ** 3;
 
 const reference: Variation = {
   sourcePath: "/build/source",
@@ -80,13 +87,14 @@ const reference: Variation = {
   cpus: [],
   // The compiler's own collector costs an eighth of a build; memory is bounded by GOMEMLIMIT instead.
   gogc: "6400",
-  memoryLimitBytes: 3 * 1024 ** 3,
+  memoryLimitBytes: MAX_PROCESS_BYTES,
   reverseOrder: false,
   fileTimeSeconds: 1_600_000_000,
   scratchLessBytes: 0,
   uname26: false,
   fixedAddresses: false,
   terminal: false,
+  firstPid: 0,
   uptimeOffsetSeconds: 0,
   clock: null,
 };
@@ -113,13 +121,14 @@ const other: Variation = {
   pathOrder: "toolchain-last",
   cpus: [],
   gogc: "off",
-  memoryLimitBytes: 2 * 1024 ** 3,
+  memoryLimitBytes: (MAX_PROCESS_BYTES * 2) / 3,
   reverseOrder: true,
   fileTimeSeconds: 987_654_321,
   scratchLessBytes: 123 * 1024 ** 2,
   uname26: true,
   fixedAddresses: true,
   terminal: true,
+  firstPid: 23_000,
   uptimeOffsetSeconds: 33_333_333,
   clock: CLOCK_OFFSET,
 };
@@ -149,6 +158,7 @@ const keysOf: Readonly<Record<DimensionId, readonly (keyof Variation)[]>> = {
   "kernel-release": ["uname26"],
   aslr: ["fixedAddresses"],
   terminal: ["terminal"],
+  "process-ids": ["firstPid"],
   uptime: ["uptimeOffsetSeconds"],
   time: ["clock"],
   "cpu-model": [],
@@ -170,17 +180,29 @@ export function planVariations(
   if (power.clockShift !== true) unvaried.time = power.clockShift;
   if (power.timeNamespace !== true) unvaried.uptime = power.timeNamespace;
   const fixed = definedReasons(fix);
-  const b: Variation = { ...other, cpus: allButOne(power.cpuCount) };
+  const memoryLimitBytes = processBytes(power);
+  const a: Variation = { ...reference, memoryLimitBytes };
+  const b: Variation = {
+    ...other,
+    cpus: allButOne(power.cpuCount),
+    memoryLimitBytes: Math.floor((memoryLimitBytes * 2) / 3),
+  };
   const same = { ...unvaried, ...fixed };
   return {
-    a: reference,
+    a,
     b: (Object.keys(keysOf) as DimensionId[])
       .filter((id) => id in same)
       .flatMap((id) => keysOf[id])
-      .reduce((variation, key) => ({ ...variation, [key]: reference[key] }), b),
+      .reduce((variation, key) => ({ ...variation, [key]: a[key] }), b),
     unvaried,
     fixed,
   };
+}
+
+/** Half of the memory for as many compilers as there are processors; the rest is for what they write. */
+function processBytes({ memoryBytes, cpuCount }: VaryingPower): number {
+  const share = Math.floor(memoryBytes / (2 * cpuCount));
+  return Math.min(MAX_PROCESS_BYTES, Math.max(MIN_PROCESS_BYTES, share));
 }
 
 /** B sees one processor less, so that neither side starves: A cannot take those B runs on for itself alone. */

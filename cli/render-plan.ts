@@ -65,6 +65,7 @@ function plannedValue(id: DimensionId, v: Variation): string {
     "kernel-release": v.uname26 ? "2.6.x" : "the kernel's own",
     aslr: v.fixedAddresses ? "fixed addresses" : "random addresses",
     terminal: v.terminal ? "a private terminal" : "/dev/null",
+    "process-ids": `from ${v.firstPid}`,
     uptime: v.uptimeOffsetSeconds === 0 ? "the machine's" : `${v.uptimeOffsetSeconds} s later`,
     time: v.clock === null ? "now" : `${v.clock.seconds} s later`,
     "cpu-model": "",

@@ -30,6 +30,8 @@ export type SandboxSpec = {
   readonly uname26: boolean;
   readonly fixedAddresses: boolean;
   readonly terminal: boolean;
+  /** Process ids of the steps count from here; 0 leaves them. */
+  readonly firstPid: number;
   readonly clock: { readonly seconds: number; readonly nanos: number } | null;
   /** Added to the boot and monotonic clocks; 0 leaves them. */
   readonly uptimeOffsetSeconds: number;

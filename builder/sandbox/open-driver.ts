@@ -18,7 +18,10 @@ export type DriverDeps = {
   readonly arch: string;
 };
 
-export type OpenedDriver = { readonly driver: SandboxDriver; readonly power: Omit<VaryingPower, "cpuCount"> };
+/** What the driver can vary; processors and memory are the host's. */
+export type DriverPower = Omit<VaryingPower, "cpuCount" | "memoryBytes">;
+
+export type OpenedDriver = { readonly driver: SandboxDriver; readonly power: DriverPower };
 
 /** Makes the namespaces driver ready: checks what the kernel allows, builds or finds the helper program. */
 export async function openDriver(

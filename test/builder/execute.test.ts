@@ -40,7 +40,10 @@ function planFor(
     build: { package: ".", ldflags: "-s -w -buildid=", ...build },
     ...extra,
   });
-  const variation = planVariations({ ...bench.opened.power, cpuCount: host.cpuCount }, {})[side];
+  const variation = planVariations(
+    { ...bench.opened.power, cpuCount: host.cpuCount, memoryBytes: host.availableBytes / 2 },
+    {},
+  )[side];
   return planBuild({
     recipe,
     lock: { ...toolchain.lock, name: "program", version: "1.0.0" },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { dimensions } from "../../builder/dimensions.ts";
 import { CLOCK_OFFSET, planVariations } from "../../builder/variations.ts";
 
-const power = { cpuCount: 4, clockShift: true, timeNamespace: true } as const;
+const power = { cpuCount: 4, memoryBytes: 32 * 1024 ** 3, clockShift: true, timeNamespace: true } as const;
 
 describe("planVariations", () => {
   it("gives the two sides different values for every key", () => {
@@ -19,6 +19,18 @@ describe("planVariations", () => {
     const single = planVariations({ ...power, cpuCount: 1 }, {});
     expect(single.b.cpus).toEqual([]);
     expect(single.unvaried["cpu-count"]).toMatch(/one processor/);
+  });
+
+  it("gives each process a share of the memory that there is, and B less than A", () => {
+    const limits = (memoryBytes: number, cpuCount: number) => {
+      const { a, b } = planVariations({ ...power, memoryBytes, cpuCount }, {});
+      return [a.memoryLimitBytes, b.memoryLimitBytes].map((bytes) => bytes / 1024 ** 2);
+    };
+    expect(limits(64 * 1024 ** 3, 2)).toEqual([3072, 2048]);
+    expect(limits(6 * 1024 ** 3, 4)).toEqual([768, 512]);
+    expect(limits(1024 ** 3, 16)).toEqual([512, 341]);
+    const fixed = planVariations({ ...power, memoryBytes: 1024 ** 3 }, { gc: "a reason of some length" });
+    expect(fixed.b.memoryLimitBytes).toBe(fixed.a.memoryLimitBytes);
   });
 
   it("takes a fixed dimension over from A, with the recipe's reason, and nothing else", () => {

@@ -116,6 +116,7 @@ export async function openTwinBench(
       {
         ...opened.power,
         cpuCount: host.cpuCount,
+        memoryBytes: host.availableBytes / 2,
         ...(options.clockShift === undefined ? {} : { clockShift: options.clockShift }),
       },
       recipe.fix ?? {},

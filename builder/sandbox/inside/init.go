@@ -26,6 +26,7 @@ func initMain(args []string) {
 	forgetArguments()
 	go dieWithParent()
 	limitUserNamespaces(spec)
+	numberProcesses(spec)
 	dropGroups(spec)
 	must("setting the host name", syscall.Sethostname([]byte(spec.Hostname)))
 	must("setting the domain name", syscall.Setdomainname([]byte(spec.Domainname)))
@@ -63,6 +64,14 @@ func dieWithParent() {
 func limitUserNamespaces(spec Spec) {
 	if spec.OuterUserNamespace {
 		must("limiting user namespaces", os.WriteFile("/proc/sys/user/max_user_namespaces", []byte("1"), 0))
+	}
+}
+
+// numberProcesses lets process ids count from another number. Where the kernel cannot (CONFIG_CHECKPOINT_RESTORE), the
+// probe sees that it did not.
+func numberProcesses(spec Spec) {
+	if spec.FirstPID > 0 {
+		os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(spec.FirstPID)), 0)
 	}
 }
 

@@ -55,6 +55,7 @@ func probeMain() {
 		"kernel-release":    chars(name.Release[:]),
 		"aslr":              addresses(),
 		"terminal":          terminal(),
+		"process-ids":       "from " + strconv.Itoa(os.Getpid()/1000*1000),
 		"uptime":            strconv.FormatInt(bootSeconds(), 10) + " s",
 		"time":              time.Now().UTC().Format("2006-01-02T15:04:05.000Z"),
 		"memory-size":       memorySize(),

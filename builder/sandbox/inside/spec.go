@@ -17,6 +17,7 @@ type Spec struct {
 	Uname26            bool     `json:"uname26"`
 	FixedAddresses     bool     `json:"fixedAddresses"`
 	Terminal           bool     `json:"terminal"`
+	FirstPID           int      `json:"firstPid"` // process ids count from here; 0 leaves them
 	Clock              *Clock   `json:"clock"`
 	Binds              []Bind   `json:"binds"`
 	Source             Source   `json:"source"`
