@@ -12,7 +12,8 @@ export type AgainstResult = {
   readonly equal: boolean;
   readonly artifact: string;
   readonly published: string | undefined;
-  readonly built: string;
+  /** Absent where the two builds do not agree: then there is nothing to compare. */
+  readonly built: string | undefined;
 };
 
 const MAX_SUMS_BYTES = 4 << 20;
@@ -63,9 +64,20 @@ export function parseSums(text: string, name: string): ReadonlyMap<string, Sha25
 }
 
 /** Whether a built artifact is the published one; in a list it is looked up by name, never by a digest that fits. */
-export function judgeAgainst(against: Against, artifact: Artifact): AgainstResult {
-  const published = against.kind === "digest" ? against.sha256 : against.sums.get(artifact.name);
-  return { equal: published === artifact.sha256, artifact: artifact.name, published, built: artifact.sha256 };
+export function judgeAgainst(against: Against, name: string, built: Artifact | undefined): AgainstResult {
+  const published = against.kind === "digest" ? against.sha256 : against.sums.get(name);
+  return {
+    equal: built !== undefined && published === built.sha256,
+    artifact: name,
+    published,
+    built: built?.sha256,
+  };
+}
+
+/** How the built artifact stands to the published one, before `the published one`. */
+export function relationOf(result: Pick<AgainstResult, "equal"> & { readonly built?: string | undefined }): string {
+  if (result.equal) return "equal to";
+  return result.built === undefined ? "not comparable with" : "differs from";
 }
 
 function invalid(message: string, hint: string, cause?: unknown): TwinsealError {

@@ -5,7 +5,7 @@ import { executeCheck } from "./check-artifact.ts";
 import type { HostInputs } from "./execute.ts";
 import { datedTexts } from "./explain/dates.ts";
 import type { HostFacts } from "./host.ts";
-import { judgeRuns, matchedArtifacts, placeArtifact, removeArtifact } from "./judge.ts";
+import { agreedArtifacts, judgeRuns, matchedArtifacts, placeArtifact, removeArtifact } from "./judge.ts";
 import type { MemoryPlan } from "./memory.ts";
 import { artifactName, type Platform } from "./platform.ts";
 import { lockDigest } from "./recipe/load-lock.ts";
@@ -53,8 +53,10 @@ export async function buildTarget(planned: PlannedTarget, job: BuildJob, deps: T
   await removeArtifact(job.folder, name);
   const runs = await runTwin(planned, targetDir, job, deps);
   const judgement = await judgeRuns(targetDir, recipe.allow?.date);
+  const [agreed] = agreedArtifacts(judgement);
+  const against = job.against === undefined ? {} : { against: judgeAgainst(job.against, name, agreed) };
   const [artifact] = matchedArtifacts(judgement);
-  if (artifact === undefined) return { platform, ...runs, ...judgement };
+  if (artifact === undefined) return { platform, ...runs, ...judgement, ...against };
   const check = await executeCheck(job.subject, platform, targetDir, deps.host, job.driver, job.workDir);
   if (check?.ran !== true || check.passed) await placeArtifact(join(targetDir, "a", name), job.folder, artifact);
   return {
@@ -62,7 +64,7 @@ export async function buildTarget(planned: PlannedTarget, job: BuildJob, deps: T
     ...runs,
     ...judgement,
     ...(check === undefined ? {} : { check }),
-    ...(job.against === undefined ? {} : { against: judgeAgainst(job.against, artifact) }),
+    ...against,
   };
 }
 

@@ -76,6 +76,13 @@ export function matchedArtifacts(judgement: Judgement): readonly Artifact[] {
     : [];
 }
 
+/** Those of a suspect match as well: equal bytes that nobody may build on. */
+export function agreedArtifacts(judgement: Judgement): readonly Artifact[] {
+  return "comparison" in judgement && judgement.comparison.verdict === "suspect"
+    ? judgement.comparison.artifacts
+    : matchedArtifacts(judgement);
+}
+
 /** Copies a matched artifact to where people look for it; what lies there then has the judged digest. */
 export async function placeArtifact(from: string, folder: string, artifact: Artifact): Promise<void> {
   const temporary = join(folder, `.${artifact.name}.${process.pid}.tmp`);

@@ -1,3 +1,4 @@
+import { relationOf } from "./against.ts";
 import { countVaried, type Dimension, type Report, type ReportTarget, type Verdict } from "./report.ts";
 import { reportStyle } from "./report-style.ts";
 
@@ -88,7 +89,8 @@ function explanation({ explanation: found }: ReportTarget): string {
 
 function against({ against: found }: ReportTarget): string {
   if (found === undefined) return "";
-  return `<div class="note ${found.equal ? "good" : "bad"}"><p><strong>${found.equal ? "Equal to" : "Differs from"} the published file</strong></p><dl class="artifact"><dt>published</dt><dd><code>${escape(found.published ?? "nothing of that name")}</code></dd><dt>built</dt><dd><code>${escape(found.built)}</code></dd></dl></div>`;
+  const relation = relationOf(found);
+  return `<div class="note ${found.equal ? "good" : "bad"}"><p><strong>${relation.charAt(0).toUpperCase()}${relation.slice(1)} the published file</strong></p><dl class="artifact"><dt>published</dt><dd><code>${escape(found.published ?? "nothing of that name")}</code></dd><dt>built</dt><dd><code>${escape(found.built ?? "nothing that both builds agree on")}</code></dd></dl></div>`;
 }
 
 function check({ check: found }: ReportTarget): string {

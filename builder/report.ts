@@ -66,7 +66,12 @@ const targetSchema = z.strictObject({
     ])
     .optional(),
   against: z
-    .strictObject({ equal: z.boolean(), artifact: z.string(), published: z.string().optional(), built: z.string() })
+    .strictObject({
+      equal: z.boolean(),
+      artifact: z.string(),
+      published: z.string().optional(),
+      built: z.string().optional(),
+    })
     .optional(),
   runs: z.strictObject({ a: runSchema, b: runSchema }),
 });
@@ -122,7 +127,8 @@ export function makeReport(input: ReportInput): Report {
   } satisfies Report);
 }
 
-function worstOf(verdicts: readonly Verdict[]): Verdict {
+/** The verdict of several targets. */
+export function worstOf(verdicts: readonly Verdict[]): Verdict {
   const order: readonly Verdict[] = ["build-failed", "mismatch", "suspect", "check-failed", "match"];
   return order.find((verdict) => verdicts.includes(verdict)) ?? "build-failed";
 }
@@ -154,8 +160,8 @@ function reportTarget(target: JudgedTarget): ReportTarget {
           against: {
             equal: against.equal,
             artifact: against.artifact,
-            built: against.built,
             ...(against.published === undefined ? {} : { published: against.published }),
+            ...(against.built === undefined ? {} : { built: against.built }),
           },
         }),
     runs: { a, b },

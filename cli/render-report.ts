@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { relationOf } from "../builder/against.ts";
 import { countVaried, type Report, type ReportTarget } from "../builder/report.ts";
 import type { ExitCode } from "./exit.ts";
 
@@ -40,6 +41,7 @@ function details(target: ReportTarget, folder: string | undefined): readonly str
           `  ${target.failure.message}`,
           `  log: ${target.failure.log}`,
         ]),
+    ...(target.verdict === "mismatch" ? [target.runs.a, target.runs.b].flatMap(describeSide) : []),
     ...(target.differences ?? []).map((difference) => `  ${describe(difference)}`),
     ...(target.findings ?? []).map(
       ({ artifact, offset, text }) =>
@@ -55,6 +57,10 @@ function details(target: ReportTarget, folder: string | undefined): readonly str
       ? []
       : [`  both runs are kept in ${join(folder, target.platform.replace("/", "-"))}`]),
   ];
+}
+
+function describeSide({ side, artifacts }: ReportTarget["runs"]["a"]): readonly string[] {
+  return artifacts.map(({ sha256, sizeBytes }) => `  ${side.toUpperCase()}: sha256 ${sha256}, ${sizeBytes} bytes`);
 }
 
 function describe(difference: NonNullable<ReportTarget["differences"]>[number]): string {
@@ -83,8 +89,8 @@ function describeCheck(check: NonNullable<ReportTarget["check"]>): string {
 
 function describeAgainst(against: NonNullable<ReportTarget["against"]>): readonly string[] {
   return [
-    `  ${against.equal ? "equal to" : "differs from"} the published one`,
+    `  ${relationOf(against)} the published one`,
     `    published ${against.published === undefined ? `nothing for ${against.artifact}` : `sha256 ${against.published}`}`,
-    `    built     sha256 ${against.built}`,
+    `    built     ${against.built === undefined ? "nothing that both builds agree on" : `sha256 ${against.built}`}`,
   ];
 }

@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import { TwinsealError, messageOf } from "../../builder/errors.ts";
+import { contradictionOf } from "../../builder/report-consistency.ts";
 import { reportSchema, type Report } from "../../builder/report.ts";
 import { renderReportHtml } from "../../builder/report-html.ts";
 import { runProcess } from "../../builder/process.ts";
@@ -33,6 +34,15 @@ async function reportPath(place: string): Promise<string> {
 }
 
 async function loadReport(path: string): Promise<Report> {
+  const report = await parseReport(path);
+  const contradiction = contradictionOf(report);
+  if (contradiction === undefined) return report;
+  throw new TwinsealError("alarm", "REPORT_CONTRADICTS", `${path} contradicts itself: ${contradiction}`, {
+    hint: "it was changed after it was written; judge the runs themselves: twinseal compare DIR_A DIR_B",
+  });
+}
+
+async function parseReport(path: string): Promise<Report> {
   try {
     return reportSchema.parse(JSON.parse(await readFile(path, "utf8")));
   } catch (error) {

@@ -4,6 +4,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { sha256Of } from "../../builder/digest.ts";
 import { judgeRunFolders } from "../../builder/judge.ts";
+import { contradictionOf } from "../../builder/report-consistency.ts";
 import { makeReport, reportSchema, type Report } from "../../builder/report.ts";
 import { renderReportHtml } from "../../builder/report-html.ts";
 import { openBrowser } from "../support/browser.ts";
@@ -52,6 +53,59 @@ describe("report.json", () => {
       b: target?.runs.b.observed.hostname,
     });
     expect(target?.dimensions.filter(({ varied }) => !varied).every(({ reason }) => (reason ?? "") !== "")).toBe(true);
+  });
+});
+
+describe("a report that was changed after it was written", () => {
+  it("agrees with itself as it was written", () => {
+    for (const report of Object.values(reports)) expect(contradictionOf(report)).toBeUndefined();
+  });
+
+  type Target = Report["targets"][number];
+  const changed = (report: Report, change: (target: Target) => Partial<Target>): Report => ({
+    ...report,
+    targets: report.targets.map((target) => ({ ...target, ...change(target) })),
+  });
+  it.each<[string, () => Report, RegExp]>([
+    ["a better verdict", () => ({ ...reports.mismatch, verdict: "match" }), /not that of its targets/],
+    [
+      "a mismatch called match",
+      () => changed({ ...reports.mismatch, verdict: "match" }, () => ({ verdict: "match" })),
+      /no artifact/,
+    ],
+    [
+      "a mismatch called match, with A's artifact",
+      () =>
+        changed({ ...reports.mismatch, verdict: "match" }, ({ runs }) => ({
+          verdict: "match",
+          artifacts: runs.a.artifacts,
+        })),
+      /run b made other artifacts/,
+    ],
+    [
+      "one run twice",
+      () => changed(reports.match, ({ runs }) => ({ runs: { a: runs.a, b: runs.a } })),
+      /the same run or side/,
+    ],
+    [
+      "a warm cache",
+      () =>
+        changed(reports.match, ({ runs }) => ({
+          runs: { ...runs, b: { ...runs.b, packages: { total: 9, compiled: 0 } } },
+        })),
+      /compiled 0 of 9/,
+    ],
+    [
+      "a dimension more",
+      () =>
+        changed(reports.match, ({ dimensions }) => ({
+          dimensions: dimensions.map((one) => ({ ...one, varied: true })),
+        })),
+      /not what the runs' probes saw/,
+    ],
+    ["a working tree that is none any more", () => ({ ...reports.match, local: false }), /working tree/],
+  ])("contradicts itself with %s", (_what, report, why) => {
+    expect(contradictionOf(report())).toMatch(why);
   });
 });
 

@@ -122,9 +122,11 @@ describe("twinseal build", () => {
     });
     expect((await project.run(["pin", "tiny@1.0.0"])).code).toBe(0);
     try {
-      const ended = await project.run(["build", "--offline"]);
+      const ended = await project.run(["build", "--offline", "--against", `sha256:${"0".repeat(64)}`]);
       expect(ended.code, ended.stderr).toBe(1);
       expect(ended.stderr).toContain("depends on hostname");
+      expect(ended.stderr).toMatch(/A: sha256 [0-9a-f]{64}, \d+ bytes\n +B: sha256 [0-9a-f]{64}, \d+ bytes/);
+      expect(ended.stderr).toContain("not comparable with the published one");
       expect(existsSync(here(artifact))).toBe(false);
       for (const side of ["a", "b"]) {
         expect(await readdir(here(join(platform.replace("/", "-"), side)))).toEqual(
@@ -136,6 +138,10 @@ describe("twinseal build", () => {
         ...["a", "b"].map((side) => here(join(platform.replace("/", "-"), side))),
       ]);
       expect(compared.code).toBe(1);
+      const path = here("report.json");
+      await writeFile(path, (await readFile(path, "utf8")).replaceAll('"mismatch"', '"match"'));
+      const shown = await project.run(["report", path, "--json"]);
+      expect([shown.code, jsonOf(shown).code]).toEqual([4, "REPORT_CONTRADICTS"]);
     } finally {
       await rm(join(project.dir, "gen"), { recursive: true });
       await fresh();

@@ -1,0 +1,44 @@
+import { isDeepStrictEqual } from "node:util";
+import { dimensions } from "./dimensions.ts";
+import { reportDimension, worstOf, type Report, type ReportTarget } from "./report.ts";
+
+/**
+ * What a report says of itself that its own runs do not bear out, or undefined. A report that is made up from beginning
+ * to end agrees with itself: only the bytes can be believed, by `compare` or by building again.
+ */
+export function contradictionOf(report: Report): string | undefined {
+  if (report.verdict !== worstOf(report.targets.map(({ verdict }) => verdict)))
+    return `its verdict ${report.verdict} is not that of its targets`;
+  for (const target of report.targets) {
+    const found = targetContradiction(target, report);
+    if (found !== undefined) return `${target.platform}: ${found}`;
+  }
+  return undefined;
+}
+
+function targetContradiction(target: ReportTarget, report: Report): string | undefined {
+  const { a, b } = target.runs;
+  if (a.id === b.id || a.side === b.side) return "both runs are the same run or side";
+  for (const run of [a, b]) {
+    if (run.name !== report.name || run.version !== report.version || run.platform !== target.platform)
+      return `run ${run.side} is of ${run.name} ${run.version} ${run.platform}`;
+    if (run.lock.sha256 !== report.lock.sha256) return `run ${run.side} was built from another lock`;
+    if (run.local && !report.local) return `run ${run.side} was built from a working tree`;
+  }
+  const seen = dimensions.map(({ id, about }) => reportDimension(id, about, a, b));
+  if (!isDeepStrictEqual(seen, target.dimensions)) return "its dimensions are not what the runs' probes saw";
+  return target.verdict === "mismatch" || target.verdict === "build-failed" ? undefined : equalityContradiction(target);
+}
+
+/** What must hold where the bytes are said to agree. */
+function equalityContradiction({ artifacts, runs, check, verdict, findings }: ReportTarget): string | undefined {
+  if (artifacts.length === 0) return "it has no artifact";
+  for (const run of [runs.a, runs.b]) {
+    if (!isDeepStrictEqual(run.artifacts, artifacts)) return `run ${run.side} made other artifacts`;
+    if (run.packages.total === 0 || run.packages.compiled !== run.packages.total)
+      return `run ${run.side} compiled ${run.packages.compiled} of ${run.packages.total} packages`;
+  }
+  if (verdict === "match" && check?.ran === true && !check.passed) return "its check failed";
+  if (verdict === "match" && findings !== undefined) return "it holds the build's day";
+  return undefined;
+}
