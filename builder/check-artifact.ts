@@ -49,6 +49,7 @@ export async function executeCheck(
       firstPid: 0,
       clock: null,
       uptimeOffsetSeconds: 0,
+      rootfs: "",
       binds: [{ from: join(targetDir, "a", artifactName(recipe.name, lock.version, platform)), to: program }],
       source: { from: "", to: "/work", reverseOrder: false, timeSeconds: 0, readOnly: false },
       writable: ["/home/check", "/tmp"],

@@ -15,6 +15,8 @@ export type HostInputs = {
   readonly toolchainDir: string;
   readonly modulesDir: string;
   readonly sourceDir: string;
+  /** The C compiler's root file system. */
+  readonly rootfsDir?: string;
 };
 
 export type ExecuteDeps = {
@@ -107,6 +109,7 @@ export function sandboxSpec(
     firstPid: variation.firstPid,
     clock: variation.clock,
     uptimeOffsetSeconds: variation.uptimeOffsetSeconds,
+    rootfs: inputs.rootfsDir ?? "",
     binds: plan.binds.map(({ input, to }) => ({ from: hostPaths[input], to })),
     source: {
       from: inputs.sourceDir,

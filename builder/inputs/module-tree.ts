@@ -101,7 +101,7 @@ async function extractTree(zipPath: string, to: string, module: ZippedModule, ru
 const buffer = Buffer.allocUnsafe(1 << 18);
 
 /** Without the file ever being in memory: synchronous, since eleven thousand small files cost more to wait for. */
-function hashFile(path: string): string {
+export function hashFile(path: string): string {
   const file = openSync(path, "r");
   try {
     const hash = createHash("sha256");

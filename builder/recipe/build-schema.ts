@@ -4,6 +4,8 @@ import { relativePathSchema, textWith } from "./text-schema.ts";
 
 const environmentSchema = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is not a variable name"), z.string());
 
+const commandSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, "is not the name of a program");
+
 export const buildShape = {
   package: z
     .string()
@@ -32,13 +34,28 @@ export const buildShape = {
       "Further variables of the build. Trusted: they can choose experiments and code generation. The variables twinseal sets itself cannot be replaced.",
     ),
   cgo: z
-    .literal(false)
+    .boolean()
     .optional()
-    .describe("Whether C is compiled. Only false for now: a compiler that nobody pinned would have to be trusted."),
+    .describe(
+      "Whether C is compiled; false if absent. true needs `compiler`: a compiler that nobody pinned would have to be trusted.",
+    ),
+  cc: commandSchema
+    .optional()
+    .describe(
+      "The C compiler, as a name in the pinned compiler's /usr/bin; gcc if absent. Trusted as `compiler` is. For a cross build for example aarch64-linux-gnu-gcc.",
+    ),
+  cxx: commandSchema
+    .optional()
+    .describe(
+      "The C++ compiler, as a name in the pinned compiler's /usr/bin; g++ if absent. Trusted as `compiler` is.",
+    ),
 };
 
 /** Variables that the plan owns; a recipe that sets one of them would undo a guarantee. */
 export const ownedVariables: readonly string[] = [
+  "AR",
+  "CC",
+  "CXX",
   "CGO_ENABLED",
   "GO111MODULE",
   "GOARCH",

@@ -53,6 +53,48 @@ export const lockedModuleSchema = z.strictObject({
   zip: blobSchema.extend({ h1: h1Schema }).optional(),
 });
 
+/** The compiler's root file system, as `rootfsTree` extracts and digests it. */
+export const lockedRootfsSchema = z.strictObject({
+  sha256: sha256Schema,
+  files: z.int().positive(),
+  sizeBytes: z.int().positive(),
+});
+
+export const lockedPackageSchema = blobSchema.extend({
+  name: z.string(),
+  version: z.string(),
+  architecture: z.string(),
+  /** Below a mirror, for example pool/main/g/gcc-14/gcc-14_14.2.0-19_amd64.deb. */
+  pool: relativePathSchema,
+});
+
+export const lockedLayerSchema = blobSchema.extend({ mediaType: z.string() });
+
+const lockedCompilerSchema = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("debian"),
+    /** What the compiler runs on: no other host can build this lock. */
+    host: hostSchema,
+    suite: z.string(),
+    /** Unix seconds of the suite's Release file: the snapshot archive has what the mirrors have dropped. */
+    releasedAt: z.int().nonnegative(),
+    /** In the order in which they are laid over each other: sorted by name. */
+    packages: z.array(lockedPackageSchema).min(1),
+    rootfs: lockedRootfsSchema,
+  }),
+  z.strictObject({
+    kind: z.literal("image"),
+    host: hostSchema,
+    /** As the recipe writes it. */
+    image: z.string(),
+    /** Of this host; where the recipe's digest is an index, that index names it. */
+    manifest: lockedLayerSchema,
+    config: blobSchema,
+    layers: z.array(lockedLayerSchema).min(1),
+    rootfs: lockedRootfsSchema,
+  }),
+]);
+
 const lockedFileSchema = blobSchema.extend({ url: z.string(), to: relativePathSchema });
 
 export const lockSchema = z.strictObject({
@@ -65,6 +107,8 @@ export const lockSchema = z.strictObject({
   /** Unix seconds of the locked commit (git) or of the version's publication (module); absent for a path source. */
   sourceDateEpoch: z.int().nonnegative().optional(),
   go: z.strictObject({ version: z.string(), toolchains: z.array(lockedToolchainSchema).min(1) }),
+  /** The C toolchain, where the recipe has one. */
+  compiler: lockedCompilerSchema.optional(),
   modules: z.array(lockedModuleSchema),
   files: z.array(lockedFileSchema),
   /** Matched outputs of other recipes, by the digest of their artifact: room for it, empty for now. */
@@ -77,4 +121,8 @@ export type Lock = z.infer<typeof lockSchema>;
 export type Blob = z.infer<typeof blobSchema>;
 export type LockedSource = Lock["source"];
 export type LockedToolchain = z.infer<typeof lockedToolchainSchema>;
+export type LockedCompiler = z.infer<typeof lockedCompilerSchema>;
+export type LockedPackage = z.infer<typeof lockedPackageSchema>;
+export type LockedLayer = z.infer<typeof lockedLayerSchema>;
+export type LockedRootfs = z.infer<typeof lockedRootfsSchema>;
 export type LockedModule = z.infer<typeof lockedModuleSchema>;

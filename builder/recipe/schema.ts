@@ -3,6 +3,7 @@ import { dimensionIdSchema } from "../dimensions.ts";
 import { sha256Schema } from "../digest.ts";
 import { platformSchema } from "../platform.ts";
 import { buildSchema, buildShape, refuseOwned } from "./build-schema.ts";
+import { compilerSchema } from "./compiler-schema.ts";
 import { placeholderNames, unknownPlaceholders } from "./placeholders.ts";
 import { placeholdersOf, sourceSchema, sourceWords } from "./source-schema.ts";
 import { relativePathSchema, textWith } from "./text-schema.ts";
@@ -80,6 +81,11 @@ export const recipeSchema = z
       .optional()
       .describe(
         "Steps run inside the sandbox before the build, each an argv list without a shell. Trusted like the source: they write code that is compiled.",
+      ),
+    compiler: compilerSchema
+      .optional()
+      .describe(
+        "C toolchain for `cgo: true`: Debian packages, or an OCI image by digest. Trusted as the Go toolchain is.",
       ),
     build: buildSchema.describe("How the binary is made. Trusted as reviewed by you; both builds do the same."),
     files: z
@@ -160,6 +166,27 @@ export const recipeSchema = z
         code: "custom",
         path: ["perTarget", target],
         message: "is no target of this recipe; add it to `targets` or remove it",
+      });
+    }
+  })
+  .superRefine((recipe, context) => {
+    const builds = [
+      { path: ["build"], keys: recipe.build },
+      ...Object.entries(recipe.perTarget ?? {}).map(([target, keys]) => ({ path: ["perTarget", target], keys })),
+    ];
+    const withC = builds.find(({ keys }) => keys?.cgo === true);
+    if (withC !== undefined && recipe.compiler === undefined) {
+      context.addIssue({
+        code: "custom",
+        path: [...withC.path, "cgo"],
+        message: "needs a pinned C compiler; add compiler: {debian: trixie, packages: [gcc, libc6-dev]}",
+      });
+    }
+    if (withC === undefined && recipe.compiler !== undefined) {
+      context.addIssue({
+        code: "custom",
+        path: ["compiler"],
+        message: "is there and no build uses C; add cgo: true to `build`, or remove it",
       });
     }
   })

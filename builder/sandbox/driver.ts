@@ -35,6 +35,8 @@ export type SandboxSpec = {
   readonly clock: { readonly seconds: number; readonly nanos: number } | null;
   /** Added to the boot and monotonic clocks; 0 leaves them. */
   readonly uptimeOffsetSeconds: number;
+  /** Host directory whose files lie at / below everything else, read-only; empty: nothing. */
+  readonly rootfs: string;
   readonly binds: readonly SandboxBind[];
   readonly source: {
     readonly from: string;

@@ -17,6 +17,9 @@ var devices = []string{"null", "zero", "full", "random", "urandom", "tty"}
 func buildRoot(spec Spec) {
 	root := spec.Root
 	must("mounting the root", syscall.Mount("tmpfs", root, "tmpfs", syscall.MS_NOSUID, "mode=0755,size=16m"))
+	if spec.Rootfs != "" {
+		must("laying the root over the compiler's (Linux 5.11 or newer)", overlayRoot(spec.Rootfs, root))
+	}
 	makeDir(root + scratchDir)
 	must("mounting the scratch", syscall.Mount("tmpfs", root+scratchDir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV,
 		"mode=0755,nr_inodes=0,size="+strconv.FormatInt(spec.ScratchBytes, 10)))
@@ -110,6 +113,25 @@ func overlayReadOnly(from, to string) error {
 		"lowerdir="+layer(lower)+":"+layer(empty))
 }
 
+// overlayRoot shows a host directory at the root: what we make there ourselves goes into the root's own tmpfs.
+func overlayRoot(lower, root string) error {
+	options := "userxattr"
+	for _, layer := range []struct{ name, path string }{
+		{"lowerdir", lower}, {"upperdir", root + "/upper"}, {"workdir", root + "/work"},
+	} {
+		if layer.path != lower {
+			makeDir(layer.path)
+		}
+		dir, err := os.Open(layer.path)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		options += "," + layer.name + "=/proc/self/fd/" + strconv.Itoa(int(dir.Fd()))
+	}
+	return syscall.Mount("overlay", root, "overlay", syscall.MS_NOSUID|syscall.MS_NODEV, options)
+}
+
 // remountReadOnly keeps the flags that the kernel locks in a user namespace, else it would refuse.
 func remountReadOnly(path string) error {
 	var stat syscall.Statfs_t
@@ -162,6 +184,8 @@ func enterRoot(spec Spec) {
 	must("leaving the host", syscall.Unmount(".", syscall.MNT_DETACH))
 	must("entering the root", os.Chdir("/"))
 	must("making the root read-only", remountReadOnly("/"))
-	// A bind of the root's own tmpfs alone stays writable through another mount of it; there is none.
-	must("making the root read-only", syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_RDONLY|syscall.MS_NOSUID, "mode=0755,size=16m"))
+	if spec.Rootfs == "" {
+		// A bind of the root's own tmpfs alone stays writable through another mount of it; there is none.
+		must("making the root read-only", syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_RDONLY|syscall.MS_NOSUID, "mode=0755,size=16m"))
+	}
 }

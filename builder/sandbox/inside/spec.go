@@ -19,6 +19,7 @@ type Spec struct {
 	Terminal           bool     `json:"terminal"`
 	FirstPID           int      `json:"firstPid"` // process ids count from here; 0 leaves them
 	Clock              *Clock   `json:"clock"`
+	Rootfs             string   `json:"rootfs"` // host directory that lies at / below everything else; empty: nothing
 	Binds              []Bind   `json:"binds"`
 	Source             Source   `json:"source"`
 	Writable           []string `json:"writable"` // directories that last for the whole sandbox

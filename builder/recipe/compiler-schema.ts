@@ -1,0 +1,36 @@
+import { z } from "zod";
+
+/** The keys of which a compiler has exactly one. */
+export const compilerKinds = ["debian", "image"] as const;
+
+/** `<registry>/<path>[:<tag>]@sha256:<digest>`, the registry always written out, so that nobody's default chooses it. */
+const imagePattern = /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+(:[A-Za-z0-9_][A-Za-z0-9._-]*)?@sha256:[0-9a-f]{64}$/;
+
+export const compilerSchema = z.union([
+  z.strictObject({
+    debian: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]*$/, "is not a Debian suite; write for example trixie")
+      .describe(
+        "Debian suite that the packages come from. Trusted once, when `pin` resolves it: apt checks Debian's signature; from then on the lock's digests hold.",
+      ),
+    packages: z
+      .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]*$/, "is not a Debian package's name"))
+      .min(1)
+      .describe(
+        "Packages wanted; `pin` adds what they depend on. Trusted: a C compiler can put anything into the binary.",
+      ),
+  }),
+  z.strictObject({
+    image: z
+      .string()
+      .regex(
+        imagePattern,
+        "must name registry, image and digest; write registry/name@sha256:<digest>, twinseal pin prints the digest of a tag",
+      )
+      .describe(
+        "OCI image whose files the build sees. The registry is not trusted, the digest is: whoever sets it chooses the compiler.",
+      ),
+  }),
+]);
+export type Compiler = z.infer<typeof compilerSchema>;
