@@ -66,6 +66,20 @@ function invalid(why: string, cause: unknown): TwinsealError {
   });
 }
 
+/** A flag that lets a compiler make code for the processor that it runs on: the same bytes here, others elsewhere. */
+const hostTunedFlag = /(?:^|[\s"'=])(-m(?:arch|tune|cpu)=native)(?=$|[\s"'])/;
+
+/** The first package that a compiler made for this very machine. */
+export function hostTuned(graph: ActionGraph): { readonly package: string; readonly flag: string } | undefined {
+  for (const action of graph.actions) {
+    for (const line of action.Cmd) {
+      const flag = hostTunedFlag.exec(line)?.[1];
+      if (flag !== undefined) return { package: action.Package, flag };
+    }
+  }
+  return undefined;
+}
+
 export type DivergentPackage = {
   readonly package: string;
   readonly why: "same inputs, other content" | "other inputs";

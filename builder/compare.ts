@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { readActionGraph } from "./action-graph.ts";
+import { hostTuned, readActionGraph } from "./action-graph.ts";
 import { digestFile } from "./digest.ts";
 import { TwinsealError } from "./errors.ts";
 import { assertPlatform } from "./explain/executable.ts";
@@ -45,7 +45,7 @@ export async function compareRuns(a: RunFolder, b: RunFolder, options: CompareOp
   assertComparable(a.run, b.run);
   const failed = failedSide(a.run, b.run);
   if (failed !== undefined) return { verdict: "mismatch", differences: [failed] };
-  await Promise.all([assertCold(a), assertCold(b)]);
+  await Promise.all([assertCold(a), assertCold(b), assertPortable(a), assertPortable(b)]);
   const [left, right] = await Promise.all([digestArtifacts(a), digestArtifacts(b)]);
   const differences = await findDifferences(a, b, left, right);
   const [first, ...rest] = differences;
@@ -78,6 +78,18 @@ function failedSide(a: Run, b: Run): Difference | undefined {
   if (a.outcome === "failed") return { kind: "failed-in-a", name: a.name, message: message(a) };
   if (b.outcome === "failed") return { kind: "failed-in-b", name: b.name, message: message(b) };
   return undefined;
+}
+
+/** What a compiler tuned for this machine is equal here and different elsewhere: no comparison here can find it. */
+async function assertPortable({ dir }: RunFolder): Promise<void> {
+  const tuned = hostTuned(await readActionGraph(join(dir, ACTION_GRAPH)));
+  if (tuned === undefined) return;
+  throw new TwinsealError(
+    "verdict",
+    "HOST_TUNED",
+    `${tuned.package} is compiled with ${tuned.flag}: code for the processor of this machine`,
+    { hint: "state the processor level instead, for example -march=x86-64, or patch the #cgo line that asks for it" },
+  );
 }
 
 /** A package counts as compiled when its action holds a compile command; fewer than all means that a cache was warm. */

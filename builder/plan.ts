@@ -1,3 +1,4 @@
+import { cgoEnvironment } from "./cgo.ts";
 import type { Lock } from "./recipe/lock.ts";
 import type { BuildKeys, Recipe } from "./recipe/schema.ts";
 import { expandPlaceholders, placeholderValues } from "./recipe/placeholders.ts";
@@ -168,8 +169,10 @@ function stepEnvironment(
     GOMEMLIMIT: String(variation.memoryLimitBytes),
     GOAMD64: build.env?.["GOAMD64"] ?? "v1",
     GOARM64: build.env?.["GOARM64"] ?? "v8.0",
-    CGO_ENABLED: "0",
-    ...(target.goos === "" ? {} : { GOOS: target.goos, GOARCH: target.goarch }),
+    // A step before the build makes source; the build alone compiles C.
+    ...(target.goos === ""
+      ? { CGO_ENABLED: "0" }
+      : { ...cgoEnvironment(build), GOOS: target.goos, GOARCH: target.goarch }),
     ...(lock.sourceDateEpoch === undefined ? {} : { SOURCE_DATE_EPOCH: String(lock.sourceDateEpoch) }),
   };
 }
