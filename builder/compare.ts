@@ -1,6 +1,6 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { hostTuned, readActionGraph } from "./action-graph.ts";
+import { hostTuned, readActionGraph, type ActionGraph } from "./action-graph.ts";
 import { digestFile } from "./digest.ts";
 import { TwinsealError } from "./errors.ts";
 import { assertPlatform } from "./explain/executable.ts";
@@ -45,7 +45,7 @@ export async function compareRuns(a: RunFolder, b: RunFolder, options: CompareOp
   assertComparable(a.run, b.run);
   const failed = failedSide(a.run, b.run);
   if (failed !== undefined) return { verdict: "mismatch", differences: [failed] };
-  await Promise.all([assertCold(a), assertCold(b), assertPortable(a), assertPortable(b)]);
+  await Promise.all([assertSound(a), assertSound(b)]);
   const [left, right] = await Promise.all([digestArtifacts(a), digestArtifacts(b)]);
   const differences = await findDifferences(a, b, left, right);
   const [first, ...rest] = differences;
@@ -80,9 +80,15 @@ function failedSide(a: Run, b: Run): Difference | undefined {
   return undefined;
 }
 
+async function assertSound({ dir, run }: RunFolder): Promise<void> {
+  const graph = await readActionGraph(join(dir, ACTION_GRAPH));
+  assertCold(graph, run);
+  assertPortable(graph);
+}
+
 /** What a compiler tuned for this machine is equal here and different elsewhere: no comparison here can find it. */
-async function assertPortable({ dir }: RunFolder): Promise<void> {
-  const tuned = hostTuned(await readActionGraph(join(dir, ACTION_GRAPH)));
+function assertPortable(graph: ActionGraph): void {
+  const tuned = hostTuned(graph);
   if (tuned === undefined) return;
   throw new TwinsealError(
     "verdict",
@@ -93,8 +99,7 @@ async function assertPortable({ dir }: RunFolder): Promise<void> {
 }
 
 /** A package counts as compiled when its action holds a compile command; fewer than all means that a cache was warm. */
-async function assertCold({ dir, run }: RunFolder): Promise<void> {
-  const graph = await readActionGraph(join(dir, ACTION_GRAPH));
+function assertCold(graph: ActionGraph, run: Run): void {
   if (graph.compiled === graph.total && run.packages.compiled === graph.compiled && run.packages.total === graph.total)
     return;
   throw new TwinsealError(
