@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { judgeAgainst, type Against } from "./against.ts";
+import { checkLinkage } from "./check-linkage.ts";
 import { executeCheck } from "./check-artifact.ts";
 import type { HostInputs } from "./execute.ts";
 import { datedTexts } from "./explain/dates.ts";
@@ -50,22 +51,40 @@ export async function buildTarget(planned: PlannedTarget, job: BuildJob, deps: T
   const { recipe, lock } = job.subject;
   const targetDir = join(job.folder, platform.replace("/", "-"));
   const name = artifactName(recipe.name, lock.version, platform);
-  await removeArtifact(job.folder, name);
+  for (const one of planned.plans.a.artifacts) await removeArtifact(job.folder, one);
   const runs = await runTwin(planned, targetDir, job, deps);
   const judgement = await judgeRuns(targetDir, recipe.allow?.date);
-  const [agreed] = agreedArtifacts(judgement);
+  const agreed = agreedArtifacts(judgement).find((one) => one.name === name);
   const against = job.against === undefined ? {} : { against: judgeAgainst(job.against, name, agreed) };
-  const [artifact] = matchedArtifacts(judgement);
-  if (artifact === undefined) return { platform, ...runs, ...judgement, ...against };
-  const check = await executeCheck(job.subject, platform, targetDir, deps.host, job.driver, job.workDir);
-  if (check?.ran !== true || check.passed) await placeArtifact(join(targetDir, "a", name), job.folder, artifact);
-  return {
-    platform,
-    ...runs,
-    ...judgement,
-    ...(check === undefined ? {} : { check }),
-    ...against,
-  };
+  const artifacts = matchedArtifacts(judgement);
+  if (artifacts.length === 0) return { platform, ...runs, ...judgement, ...against };
+  const checks = await checkArtifacts(planned, targetDir, job, deps);
+  if (passed(checks)) {
+    for (const artifact of artifacts) await placeArtifact(join(targetDir, "a", artifact.name), job.folder, artifact);
+  }
+  return { platform, ...runs, ...judgement, ...checks, ...against };
+}
+
+type Checks = Pick<JudgedTarget, "check" | "links">;
+
+async function checkArtifacts(
+  { platform, plans }: PlannedTarget,
+  targetDir: string,
+  job: BuildJob,
+  deps: TargetDeps,
+): Promise<Checks> {
+  const wanted = job.subject.recipe.check;
+  if (wanted === undefined) return {};
+  const [program, ...others] = plans.a.artifacts.map((name) => join(targetDir, "a", name));
+  if (program === undefined) return {};
+  const links = wanted.links === undefined ? {} : { links: await checkLinkage(program, wanted.links) };
+  const place = { program, others, rootfsDir: job.inputs.rootfsDir ?? "", workDir: job.workDir };
+  const check = await executeCheck(job.subject, platform, place, deps.host, job.driver);
+  return { ...links, ...(check === undefined ? {} : { check }) };
+}
+
+function passed({ check, links }: Checks): boolean {
+  return (check?.ran !== true || check.passed) && (links?.faults ?? []).length === 0;
 }
 
 async function runTwin(planned: PlannedTarget, targetDir: string, job: BuildJob, deps: TargetDeps) {

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { HostFacts } from "./host.ts";
-import { artifactName, type Platform } from "./platform.ts";
+import type { Platform } from "./platform.ts";
 import type { Lock } from "./recipe/lock.ts";
 import { expandPlaceholders, placeholderValues } from "./recipe/placeholders.ts";
 import type { Recipe } from "./recipe/schema.ts";
@@ -15,22 +15,31 @@ export type CheckResult =
 const CHECK_TIMEOUT_MS = 60_000;
 const MAX_PRINTED = 4096;
 
+/** Paths of the host. */
+export type CheckPlace = {
+  readonly program: string;
+  /** Files that the program looks for beside itself. */
+  readonly others: readonly string[];
+  /** Where a program that is not static finds the C library; empty: nowhere. */
+  readonly rootfsDir: string;
+  readonly workDir: string;
+};
+
 /** Starts the artifact in an empty sandbox of its own and looks for the recipe's `check.prints` in what it prints. */
 export async function executeCheck(
   subject: { readonly recipe: Recipe; readonly lock: Lock },
   platform: Platform,
-  targetDir: string,
+  place: CheckPlace,
   host: Pick<HostFacts, "platform">,
   driver: SandboxDriver,
-  workDir: string,
 ): Promise<CheckResult | undefined> {
   const { recipe, lock } = subject;
   if (recipe.check === undefined) return undefined;
   if (platform !== host.platform)
     return { ran: false, reason: `${host.platform} cannot run a program for ${platform}` };
   const expected = expandPlaceholders(recipe.check.prints, placeholderValues(lock, recipe.build.tags ?? []));
-  const place = join(workDir, `check-${randomUUID()}`);
-  await mkdir(place);
+  const workDir = join(place.workDir, `check-${randomUUID()}`);
+  await mkdir(workDir);
   const program = `/check/${recipe.name}`;
   let printed = "";
   let exit: number | undefined;
@@ -49,8 +58,11 @@ export async function executeCheck(
       firstPid: 0,
       clock: null,
       uptimeOffsetSeconds: 0,
-      rootfs: "",
-      binds: [{ from: join(targetDir, "a", artifactName(recipe.name, lock.version, platform)), to: program }],
+      rootfs: place.rootfsDir,
+      binds: [
+        { from: place.program, to: program },
+        ...place.others.map((from) => ({ from, to: `/check/${basename(from)}` })),
+      ],
       source: { from: "", to: "/work", reverseOrder: false, timeSeconds: 0, readOnly: false },
       writable: ["/home/check", "/tmp"],
       files: [],
@@ -65,12 +77,12 @@ export async function executeCheck(
         },
       ],
       outputFrom: "/result",
-      outputTo: join(place, "result"),
+      outputTo: join(workDir, "result"),
       outputs: [],
       maxOutputBytes: 0,
     },
     {
-      workDir: place,
+      workDir,
       timeoutMs: CHECK_TIMEOUT_MS,
       onEvent: (event) => {
         if (event.event === "output" && printed.length < MAX_PRINTED) printed += event.text;

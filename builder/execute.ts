@@ -6,6 +6,7 @@ import { z } from "zod";
 import { readActionGraph } from "./action-graph.ts";
 import { digestFile } from "./digest.ts";
 import { TwinsealError } from "./errors.ts";
+import type { PlacedFile } from "./inputs/files.ts";
 import type { Plan } from "./plan.ts";
 import { observedSchema, runSchema, type Observed, type Run, type StepResult } from "./run.ts";
 import type { SandboxDriver, SandboxEvent, SandboxSpec } from "./sandbox/driver.ts";
@@ -15,6 +16,8 @@ export type HostInputs = {
   readonly toolchainDir: string;
   readonly modulesDir: string;
   readonly sourceDir: string;
+  /** Files of the recipe that have a place of their own in the sandbox. */
+  readonly files: readonly PlacedFile[];
   /** The C compiler's root file system. */
   readonly rootfsDir?: string;
 };
@@ -81,7 +84,7 @@ export async function executeBuild(
     packages: built ? await packagesOf(deps.runDir, plan) : { total: 0, compiled: 0 },
     outcome: built ? "built" : "failed",
     ...(built ? {} : { failure }),
-    artifacts: built ? [await artifactOf(deps.runDir, plan)] : [],
+    artifacts: built ? await artifactsOf(deps.runDir, plan) : [],
   } satisfies Run);
   await writeFile(join(deps.runDir, "run.json"), `${JSON.stringify(run, null, 2)}\n`);
   return run;
@@ -110,7 +113,7 @@ export function sandboxSpec(
     clock: variation.clock,
     uptimeOffsetSeconds: variation.uptimeOffsetSeconds,
     rootfs: inputs.rootfsDir ?? "",
-    binds: plan.binds.map(({ input, to }) => ({ from: hostPaths[input], to })),
+    binds: [...plan.binds.map(({ input, to }) => ({ from: hostPaths[input], to })), ...inputs.files],
     source: {
       from: inputs.sourceDir,
       to: variation.sourcePath,
@@ -127,7 +130,7 @@ export function sandboxSpec(
     })),
     outputFrom: variation.resultPath,
     outputTo: deps.runDir,
-    outputs: [plan.artifact, plan.actionGraph],
+    outputs: [...plan.artifacts, plan.actionGraph],
     maxOutputBytes: plan.limits.maxOutputBytes,
   };
 }
@@ -137,12 +140,16 @@ async function packagesOf(runDir: string, plan: Plan): Promise<Run["packages"]> 
   return { total: graph.total, compiled: graph.compiled };
 }
 
-async function artifactOf(runDir: string, plan: Plan): Promise<Run["artifacts"][number]> {
-  const path = join(runDir, plan.artifact);
+async function artifactsOf(runDir: string, plan: Plan): Promise<Run["artifacts"]> {
+  return Promise.all(plan.artifacts.map((name) => artifactOf(runDir, name)));
+}
+
+async function artifactOf(runDir: string, name: string): Promise<Run["artifacts"][number]> {
+  const path = join(runDir, name);
   try {
     return { name: basename(path), ...(await digestFile(path)) };
   } catch (error) {
-    throw new TwinsealError("verdict", "NO_ARTIFACT", `the build succeeded and made no ${plan.artifact}`, {
+    throw new TwinsealError("verdict", "NO_ARTIFACT", `the build succeeded and made no ${name}`, {
       cause: error,
       hint: `is the package a command (package main)? see ${join(dirname(path), "build.log")}`,
     });

@@ -29,7 +29,8 @@ export type Plan = {
   readonly sourceReadOnly: boolean;
   readonly writable: readonly string[];
   readonly steps: readonly PlanStep[];
-  readonly artifact: string;
+  /** File names of what the build gives: the program, then the recipe's `outputs`. */
+  readonly artifacts: readonly [string, ...string[]];
   readonly actionGraph: string;
   readonly limits: { readonly maxOutputBytes: number; readonly timeoutMs: number };
 };
@@ -72,6 +73,19 @@ export function planBuild(input: PlanInput): Plan {
       fresh: [variation.buildCachePath, variation.moduleCachePath],
       graph: `${variation.resultPath}/${ACTION_GRAPH}`,
     },
+    ...(recipe.outputs ?? []).map(({ from, name }, index) => ({
+      id: `output-${index + 1}`,
+      argv: [
+        "inside",
+        "copy",
+        from.startsWith("/") ? from : `${variation.sourcePath}/${from}`,
+        `${variation.resultPath}/${name}`,
+      ],
+      env: {},
+      dir,
+      fresh: [],
+      graph: "",
+    })),
   ];
   return {
     side,
@@ -90,7 +104,7 @@ export function planBuild(input: PlanInput): Plan {
       ...(before.length === 0 ? [] : [beforeCache(variation), beforeModules(variation)]),
     ],
     steps,
-    artifact,
+    artifacts: [artifact, ...(recipe.outputs ?? []).map(({ name }) => name)],
     actionGraph: ACTION_GRAPH,
     limits: { maxOutputBytes: MAX_OUTPUT_BYTES, timeoutMs: input.timeoutMs },
   };

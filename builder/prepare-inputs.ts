@@ -5,7 +5,8 @@ import type { HostInputs } from "./execute.ts";
 import type { HostFacts } from "./host.ts";
 import { offerModules } from "./inputs/go-modules.ts";
 import { toolchainTree } from "./inputs/go-toolchain.ts";
-import { copySource, openSource, placeFiles } from "./inputs/source.ts";
+import { placeFiles } from "./inputs/files.ts";
+import { copySource, openSource } from "./inputs/source.ts";
 import type { Lock, LockedToolchain } from "./recipe/lock.ts";
 import type { Store } from "./store/store.ts";
 
@@ -16,16 +17,19 @@ export async function prepareInputs(
   store: Store,
   workDir: string,
 ): Promise<HostInputs> {
+  const { lock, recipe } = subject;
   const modulesDir = join(workDir, "modules");
   const toolchainDir = await toolchainTree(store, toolchain);
-  await offerModules(store, subject.lock.modules, modulesDir);
-  return { toolchainDir, modulesDir, sourceDir: await prepareSource(subject, store, join(workDir, "source")) };
+  await offerModules(store, lock.modules, modulesDir);
+  const sourceDir = await prepareSource(subject, store, join(workDir, "source"));
+  const place = { sourceDir, filesDir: join(workDir, "files"), rootfsDir: undefined };
+  const files = await placeFiles(lock.files, recipe.files ?? [], lock.modules, store, place);
+  return { toolchainDir, modulesDir, sourceDir, files };
 }
 
-async function prepareSource({ lock, recipe, recipeDir }: Subject, store: Store, dir: string): Promise<string> {
-  if (lock.files.length === 0) return openSource(lock.source, { store, recipeDir }, dir);
+async function prepareSource({ lock, recipeDir }: Subject, store: Store, dir: string): Promise<string> {
+  if (!lock.files.some(({ to }) => !to.startsWith("/"))) return openSource(lock.source, { store, recipeDir }, dir);
   await copySource(lock.source, { store, recipeDir }, dir);
-  await placeFiles(lock.files, recipe.files ?? [], store, dir);
   return dir;
 }
 

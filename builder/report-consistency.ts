@@ -31,14 +31,15 @@ function targetContradiction(target: ReportTarget, report: Report): string | und
 }
 
 /** What must hold where the bytes are said to agree. */
-function equalityContradiction({ artifacts, runs, check, verdict, findings }: ReportTarget): string | undefined {
+function equalityContradiction({ artifacts, runs, check, links, verdict, findings }: ReportTarget): string | undefined {
   if (artifacts.length === 0) return "it has no artifact";
   for (const run of [runs.a, runs.b]) {
     if (!isDeepStrictEqual(run.artifacts, artifacts)) return `run ${run.side} made other artifacts`;
     if (run.packages.total === 0 || run.packages.compiled !== run.packages.total)
       return `run ${run.side} compiled ${run.packages.compiled} of ${run.packages.total} packages`;
   }
-  if (verdict === "match" && check?.ran === true && !check.passed) return "its check failed";
+  if (verdict === "match" && ((check?.ran === true && !check.passed) || (links?.faults ?? []).length > 0))
+    return "its check failed";
   if (verdict === "match" && findings !== undefined) return "it holds the build's day";
   return undefined;
 }

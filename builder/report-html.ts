@@ -60,7 +60,7 @@ function targetSection(target: ReportTarget): string {
   return `<section>
 <h2>${escape(target.platform)} <span class="badge ${target.verdict}">${escape(words[target.verdict].title)}</span></h2>
 ${target.artifacts.map(({ name, sha256, sizeBytes }) => `<dl class="artifact"><dt>artifact</dt><dd>${escape(name)}</dd><dt>sha256</dt><dd><code>${escape(sha256)}</code></dd><dt>size</dt><dd>${bytes(sizeBytes)}</dd></dl>`).join("\n")}
-${failure(target)}${explanation(target)}${against(target)}${check(target)}
+${failure(target)}${explanation(target)}${against(target)}${check(target)}${links(target)}
 ${(target.differences ?? []).map(difference).join("\n")}
 ${(target.findings ?? []).map(({ artifact, offset, text }) => `<p class="note">${escape(artifact)} holds <code>${escape(text)}</code> at byte ${offset}.</p>`).join("\n")}
 <h3>${varied} of ${all} dimensions varied</h3>
@@ -97,6 +97,16 @@ function check({ check: found }: ReportTarget): string {
   if (found === undefined) return "";
   if (!found.ran) return `<p class="note">Check not run: ${escape(found.reason)}.</p>`;
   return `<p class="note ${found.passed ? "good" : "bad"}">Started in a sandbox of its own, it ${found.passed ? "prints" : "does not print"} <code>${escape(found.expected)}</code>.</p>`;
+}
+
+function links({ links: found }: ReportTarget): string {
+  if (found === undefined) return "";
+  const what =
+    found.needed.length === 0
+      ? "It is static."
+      : `It needs ${found.needed.map((one) => `<code>${escape(one)}</code>`).join(", ")}${found.glibc === undefined ? "" : ` and glibc ${escape(found.glibc)} or newer`}.`;
+  const faults = found.faults.map((fault) => `<br>But ${escape(fault)}.`).join("");
+  return `<p class="note ${found.faults.length === 0 ? "good" : "bad"}">${what}${faults}</p>`;
 }
 
 type ReportDifference = NonNullable<ReportTarget["differences"]>[number];

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { AgainstResult } from "./against.ts";
 import type { CheckResult } from "./check-artifact.ts";
+import type { LinkageResult } from "./check-linkage.ts";
 import { timeVaried, type Comparison } from "./compare.ts";
 import { dimensionIdSchema, dimensions, type DimensionId } from "./dimensions.ts";
 import { sha256Schema, type Sha256 } from "./digest.ts";
@@ -65,6 +66,14 @@ const targetSchema = z.strictObject({
       z.strictObject({ ran: z.literal(true), passed: z.boolean(), expected: z.string(), printed: z.string() }),
     ])
     .optional(),
+  links: z
+    .strictObject({
+      needed: z.array(z.string()),
+      runpath: z.string().optional(),
+      glibc: z.string().optional(),
+      faults: z.array(z.string()),
+    })
+    .optional(),
   against: z
     .strictObject({
       equal: z.boolean(),
@@ -99,6 +108,7 @@ export type JudgedTarget = {
   readonly failure?: NonNullable<ReportTarget["failure"]>;
   readonly explanation?: Explanation;
   readonly check?: CheckResult;
+  readonly links?: LinkageResult;
   readonly against?: AgainstResult;
 };
 
@@ -134,8 +144,8 @@ export function worstOf(verdicts: readonly Verdict[]): Verdict {
 }
 
 function reportTarget(target: JudgedTarget): ReportTarget {
-  const { platform, a, b, comparison, failure, explanation, check, against } = target;
-  const checkFailed = check?.ran === true && !check.passed;
+  const { platform, a, b, comparison, failure, explanation, check, links, against } = target;
+  const checkFailed = (check?.ran === true && !check.passed) || (links !== undefined && links.faults.length > 0);
   return {
     platform,
     verdict:
@@ -154,6 +164,7 @@ function reportTarget(target: JudgedTarget): ReportTarget {
     ...(explanation === undefined ? {} : { explanation: { ...explanation } }),
     ...(failure === undefined ? {} : { failure }),
     ...(check === undefined ? {} : { check: { ...check } }),
+    ...(links === undefined ? {} : { links: { ...links, needed: [...links.needed], faults: [...links.faults] } }),
     ...(against === undefined
       ? {}
       : {

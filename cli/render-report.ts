@@ -49,6 +49,7 @@ function details(target: ReportTarget, folder: string | undefined): readonly str
     ),
     ...(target.explanation === undefined ? [] : [`  ${target.explanation.text}`, `  hint: ${target.explanation.hint}`]),
     ...(target.check === undefined ? [] : [`  ${describeCheck(target.check)}`]),
+    ...(target.links === undefined ? [] : describeLinks(target.links)),
     ...(target.against === undefined ? [] : describeAgainst(target.against)),
     ...(folder === undefined || target.verdict !== "match"
       ? []
@@ -85,6 +86,12 @@ function describeCheck(check: NonNullable<ReportTarget["check"]>): string {
   return check.passed
     ? `check: it prints ${JSON.stringify(check.expected)}`
     : `check: it does not print ${JSON.stringify(check.expected)} but ${JSON.stringify(first)}`;
+}
+
+function describeLinks({ needed, glibc, faults }: NonNullable<ReportTarget["links"]>): readonly string[] {
+  if (faults.length > 0) return faults.map((fault) => `  links: ${fault}`);
+  const what = needed.length === 0 ? "it is static" : `it needs ${needed.join(", ")}`;
+  return [`  links: ${what}${glibc === undefined ? "" : `, glibc ${glibc} or newer`}`];
 }
 
 function describeAgainst(against: NonNullable<ReportTarget["against"]>): readonly string[] {

@@ -30,7 +30,7 @@ export function blobsOf(lock: Lock): readonly Sha256[] {
     ...lock.modules.flatMap(({ goMod, zip }) => (zip === undefined ? [goMod] : [goMod, zip])),
     ...(lock.source.kind === "git" ? [lock.source.archive] : []),
     ...(lock.source.kind === "module" ? [lock.source.zip] : []),
-    ...lock.files,
+    ...lock.files.filter((file) => "url" in file),
     ...lock.inputs,
   ].map(({ sha256 }) => sha256);
 }
@@ -79,5 +79,5 @@ function source({ source }: Lock, proxies: readonly string[]): readonly WantedBl
 }
 
 function files(lock: Lock): readonly WantedBlob[] {
-  return lock.files.map((file) => want(file.to, file, [file.url]));
+  return lock.files.flatMap((file) => ("url" in file ? [want(file.to, file, [file.url])] : []));
 }

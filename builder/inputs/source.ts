@@ -1,9 +1,7 @@
-import { cp, chmod, copyFile, lstat, mkdir, readdir, readlink } from "node:fs/promises";
-import { constants } from "node:fs";
-import { dirname, join, posix } from "node:path";
-import { TwinsealError, systemCodeOf } from "../errors.ts";
-import type { Lock, LockedSource } from "../recipe/lock.ts";
-import type { Recipe } from "../recipe/schema.ts";
+import { cp, lstat, mkdir, readdir, readlink } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { TwinsealError } from "../errors.ts";
+import type { LockedSource } from "../recipe/lock.ts";
 import { verifyBlob, type Store } from "../store/store.ts";
 import { moduleTree } from "./module-tree.ts";
 import { extractTar } from "./tar.ts";
@@ -69,29 +67,4 @@ async function assertContained(root: string, dir: string): Promise<void> {
       );
     }
   }
-}
-
-/** Puts the recipe's prefetched files into the tree. Throws `caller/PATH_TAKEN` where the source has such a file. */
-export async function placeFiles(
-  files: Lock["files"],
-  recipeFiles: NonNullable<Recipe["files"]>,
-  store: Store,
-  dir: string,
-): Promise<void> {
-  for (const file of files) {
-    const path = join(dir, file.to);
-    await mkdir(dirname(path), { recursive: true });
-    await copyFile(await verifyBlob(store, file.sha256), path, constants.COPYFILE_EXCL).catch((error: unknown) => {
-      throw systemCodeOf(error) === "EEXIST" ? pathTaken(file.to, error) : error;
-    });
-    const mode = recipeFiles.find(({ to }) => to === file.to)?.mode ?? "0644";
-    await chmod(path, Number.parseInt(mode, 8));
-  }
-}
-
-function pathTaken(path: string, cause: unknown): TwinsealError {
-  return new TwinsealError("caller", "PATH_TAKEN", `files: the source has a file ${path} already`, {
-    cause,
-    hint: "put the prefetched file at a path that is free",
-  });
 }

@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.ts";
 import { hosts } from "../platform.ts";
+import type { RecipeFile } from "./file-schema.ts";
 import type { Finding } from "./finding.ts";
 import { misfit } from "./load-lock.ts";
 import type { LoadedRecipe } from "./load.ts";
 import { clashes } from "./lint-recipe.ts";
-import type { Lock } from "./lock.ts";
+import type { Lock, LockedFile } from "./lock.ts";
 import { expandPlaceholders, placeholderValues } from "./placeholders.ts";
 
 type Subject = { readonly lock: Lock; readonly loaded: Pick<LoadedRecipe, "recipe" | "sha256"> };
@@ -104,7 +105,8 @@ function placesDiffer({ lock }: Subject): Say[] {
 }
 
 function filesLocked({ lock, loaded: { recipe } }: Subject): Say[] {
-  const key = (file: { url: string; sha256: string; to: string }) => `${file.to}\n${file.sha256}\n${file.url}`;
+  const key = (file: RecipeFile | LockedFile) =>
+    `${file.to}\n${file.sha256}\n${"url" in file ? file.url : `${file.module} ${file.path}`}`;
   const asked = (recipe.files ?? []).map(key).toSorted();
   return isDeepStrictEqual(asked, lock.files.map(key).toSorted())
     ? []
@@ -132,7 +134,7 @@ function placeholdersKnown({ lock, loaded: { recipe } }: Subject): Say[] {
 function noPlaces({ lock }: Subject): Say[] {
   const { checksumDatabase: _name, source, files, ...rest } = lock;
   const identities = source.kind === "git" ? { ...source, url: "" } : source;
-  const texts = stringsOf([rest, identities, files.map((file) => ({ ...file, url: "" }))]);
+  const texts = stringsOf([rest, identities, files.map((file) => ({ ...file, url: "", to: "" }))]);
   return texts
     .filter((text) => /^[a-z][a-z+.-]*:\/\//i.test(text) || /^(\/|[A-Za-z]:\\|~)/.test(text))
     .map((text) =>

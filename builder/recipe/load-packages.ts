@@ -28,7 +28,6 @@ function goEnvironment(place: PackagesPlace, deps: PinDeps): Record<string, stri
     GOTOOLCHAIN: "local",
     GOENV: "off",
     GOFLAGS: "-mod=readonly",
-    CGO_ENABLED: "0",
   };
 }
 
@@ -47,6 +46,10 @@ export async function loadPackages(
   const env = {
     ...build.env,
     ...goEnvironment(place, deps),
+    // Nothing is compiled: whether C takes part decides which packages do, and no compiler of this machine is asked.
+    CGO_ENABLED: build.cgo === true ? "1" : "0",
+    CC: "/nonexistent/cc",
+    CXX: "/nonexistent/c++",
     GOOS: goos,
     GOARCH: goarch,
     GOWORK: recipe.workspace === true ? "" : "off",

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { h1Schema, sha256Schema } from "../digest.ts";
 import { hostSchema } from "../platform.ts";
+import { placeSchema } from "./file-schema.ts";
 import { relativePathSchema, versionSchema } from "./text-schema.ts";
 
 /**
@@ -95,7 +96,12 @@ const lockedCompilerSchema = z.discriminatedUnion("kind", [
   }),
 ]);
 
-const lockedFileSchema = blobSchema.extend({ url: z.string(), to: relativePathSchema });
+const lockedFileSchema = z.union([
+  blobSchema.extend({ url: z.string(), to: placeSchema }),
+  /** Out of the zip of a module of this lock. */
+  blobSchema.extend({ module: z.string(), version: z.string(), path: relativePathSchema, to: placeSchema }),
+]);
+export type LockedFile = z.infer<typeof lockedFileSchema>;
 
 export const lockSchema = z.strictObject({
   lock: z.literal(1),

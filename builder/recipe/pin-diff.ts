@@ -1,4 +1,4 @@
-import type { Lock } from "./lock.ts";
+import type { Lock, LockedFile } from "./lock.ts";
 
 /** One thing that a new lock changes, in words; `alarm` where the same identity has other bytes. */
 export type LockChange = { readonly alarm: boolean; readonly text: string };
@@ -22,7 +22,7 @@ export function diffLocks(before: Lock, after: Lock): readonly LockChange[] {
   for (const file of after.files) {
     const old = before.files.find(({ to }) => to === file.to);
     if (old === undefined) add(`file ${file.to} added`);
-    else if (old.sha256 !== file.sha256) add(`file ${file.to}: other bytes`, old.url === file.url);
+    else if (old.sha256 !== file.sha256) add(`file ${file.to}: other bytes`, originOf(old) === originOf(file));
   }
   for (const file of before.files) if (!after.files.some(({ to }) => to === file.to)) add(`file ${file.to} removed`);
   return changes;
@@ -70,4 +70,9 @@ function diffModules(before: Lock, after: Lock, add: Add): void {
   }
   for (const { path, version } of gone)
     if (!after.modules.some((module) => module.path === path)) add(`module ${path} ${version} removed`);
+}
+
+/** The same origin with other bytes is an alarm. */
+function originOf(file: LockedFile): string {
+  return "url" in file ? file.url : `${file.module}@${file.version} ${file.path}`;
 }

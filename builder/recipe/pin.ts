@@ -5,11 +5,12 @@ import { TwinsealError } from "../errors.ts";
 import { goModH1 } from "../inputs/h1.ts";
 import { copySource } from "../inputs/source.ts";
 import { toolchainTree } from "../inputs/go-toolchain.ts";
-import { blobPath, putBlob } from "../store/store.ts";
+import { blobPath } from "../store/store.ts";
 import { fullGoVersion, goVersionOf } from "./go-version.ts";
 import type { LoadedRecipe } from "./load.ts";
 import { lockSchema, type Lock, type LockedSource } from "./lock.ts";
 import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
+import { lockFiles } from "./pin-files.ts";
 import { lockModules } from "./pin-modules.ts";
 import { assertZipH1, lockToolchains } from "./pin-toolchain.ts";
 
@@ -58,7 +59,7 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
     ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
     go: { version: goVersion, toolchains },
     modules,
-    files: await lockFiles(recipe.files ?? [], deps),
+    files: await lockFiles(recipe.files ?? [], modules, deps),
     inputs: [],
     checksumDatabase: { name, treeSize, rootHash },
   });
@@ -134,16 +135,4 @@ async function readGoMod(moduleDir: string): Promise<string> {
       cause: error,
     });
   }
-}
-
-async function lockFiles(files: NonNullable<LoadedRecipe["recipe"]["files"]>, deps: PinDeps): Promise<Lock["files"]> {
-  const locked: Lock["files"] = [];
-  for (const { url, sha256, to } of files) {
-    const response = await deps.http({ url, maxBytes: MAX_ZIP_BYTES, timeoutMs: 600_000 });
-    if (response.status !== 200)
-      throw new TwinsealError("world", "NETWORK", `fetching ${url}: the server answered ${response.status}`);
-    const blob = await putBlob(deps.store, response.body, { sha256 }, { maxBytes: MAX_ZIP_BYTES });
-    locked.push({ url, to, ...blob });
-  }
-  return locked;
 }

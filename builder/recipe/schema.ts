@@ -1,26 +1,12 @@
 import { z } from "zod";
 import { dimensionIdSchema } from "../dimensions.ts";
-import { sha256Schema } from "../digest.ts";
 import { platformSchema } from "../platform.ts";
 import { buildSchema, buildShape, refuseOwned } from "./build-schema.ts";
 import { compilerSchema } from "./compiler-schema.ts";
+import { fileSchema, outputSchema } from "./file-schema.ts";
 import { placeholderNames, unknownPlaceholders } from "./placeholders.ts";
 import { placeholdersOf, sourceSchema, sourceWords } from "./source-schema.ts";
 import { relativePathSchema, textWith } from "./text-schema.ts";
-
-const fileSchema = z.strictObject({
-  url: z
-    .url({ protocol: /^https?$/, error: "is not an http or https URL; write for example https://host/file" })
-    .describe("Where the file was published. Not trusted: the bytes are checked against sha256."),
-  sha256: sha256Schema.describe("Digest of the file. Trusted: whoever sets it chooses the bytes."),
-  to: relativePathSchema.describe(
-    "Where it appears, relative to the source tree. Not trusted: it cannot leave the tree.",
-  ),
-  mode: z
-    .enum(["0644", "0755"])
-    .optional()
-    .describe("Its file mode; 0644 if absent. 0755 lets `before` steps run it: trusted as its bytes are."),
-});
 
 function isUnique(values: readonly string[]): boolean {
   return new Set(values).size === values.length;
@@ -92,7 +78,15 @@ export const recipeSchema = z
       .array(fileSchema)
       .optional()
       .describe(
-        "Files fetched beforehand and put into the source tree. Their places are not trusted, their digests are.",
+        "Files fetched beforehand, or taken out of a locked module, and put into the source tree or the sandbox. Their places are not trusted, their digests are.",
+      ),
+    outputs: z
+      .array(outputSchema)
+      .min(1)
+      .refine((outputs) => isUnique(outputs.map(({ name }) => name)), "has a name twice")
+      .optional()
+      .describe(
+        "Files that go beside the binary, such as a library that it loads. Compared and placed as the binary is.",
       ),
     fix: z
       .partialRecord(dimensionIdSchema, reasonSchema)
@@ -123,6 +117,22 @@ export const recipeSchema = z
           .min(1)
           .describe(
             "Text that must occur in what it prints; {version} {commit} {commitDate} {tags} are replaced. Trusted as little as the program that prints it.",
+          ),
+        links: z
+          .strictObject({
+            needed: z
+              .array(z.string().min(1))
+              .describe("Exactly the libraries that it names (DT_NEEDED); an empty list for a static program."),
+            runpath: z.string().min(1).optional().describe("Exactly its run path, for example $ORIGIN; absent: none."),
+            glibc: z
+              .string()
+              .regex(/^\d+(\.\d+)+$/, 'is not a version of glibc; write for example "2.34"')
+              .optional()
+              .describe("The oldest glibc that must start it: no symbol may want a newer one."),
+          })
+          .optional()
+          .describe(
+            "What an ELF program links to, read from its headers, for every target. Not trusted: it is compared with what is built.",
           ),
       })
       .optional()

@@ -63,7 +63,7 @@ async function execute(plan: Plan, main: string, options: { driver?: SandboxDriv
   const runDir = join(place, plan.side);
   const run = executeBuild(
     plan,
-    { toolchainDir: toolchain.goroot, modulesDir: join(bench.dir, "modules"), sourceDir },
+    { toolchainDir: toolchain.goroot, modulesDir: join(bench.dir, "modules"), sourceDir, files: [] },
     {
       lock: { sha256: sha256Of("a lock of a test") },
       local: true,

@@ -142,7 +142,7 @@ export async function openTwinBench(
     });
     const runs = await executeTwin(
       { a: plan("a"), b: plan("b") },
-      { toolchainDir: toolchain.goroot, modulesDir: join(dir, "modules"), sourceDir: tree },
+      { toolchainDir: toolchain.goroot, modulesDir: join(dir, "modules"), sourceDir: tree, files: [] },
       { a: context, b: context },
       { order: options.order ?? "together", sides: { a: side("a"), b: side("b") } },
     );

@@ -24,6 +24,8 @@ func main() {
 		stageMain()
 	case "probe":
 		probeMain()
+	case "copy":
+		copyMain(args)
 	case "wait-exec":
 		waitExecMain(args)
 	case "print-clock":

@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { sha256Schema } from "../digest.ts";
+import { modulePathSchema, relativePathSchema } from "./text-schema.ts";
+
+/** Where a compiler looks for libraries and headers; nothing of ours lies there. */
+const sandboxPlace = /^\/usr\/(local\/)?(lib|include)\//;
+
+/** A path of the source tree, or an absolute one of the sandbox. */
+export const placeSchema = z.union([
+  relativePathSchema,
+  z
+    .string()
+    .startsWith("/")
+    .regex(sandboxPlace, "must be relative to the source tree, or below /usr/lib, /usr/include or /usr/local's")
+    .refine(
+      (path) =>
+        path
+          .slice(1)
+          .split("/")
+          .every((part) => part !== "" && part !== "." && part !== ".."),
+      "must be written without .. and empty parts",
+    ),
+]);
+
+const shared = {
+  sha256: sha256Schema.describe("Digest of the file. Trusted: whoever sets it chooses the bytes."),
+  to: placeSchema.describe(
+    "Where it appears: relative to the source tree, or absolute below /usr/lib, /usr/include, /usr/local/lib or /usr/local/include of the sandbox. Not trusted: it cannot leave them, nor replace a file.",
+  ),
+  mode: z
+    .enum(["0644", "0755"])
+    .optional()
+    .describe("Its file mode; 0644 if absent. 0755 lets `before` steps run it: trusted as its bytes are."),
+};
+
+export const fileSchema = z.union([
+  z.strictObject({
+    url: z
+      .url({ protocol: /^https?$/, error: "is not an http or https URL; write for example https://host/file" })
+      .describe("Where the file was published. Not trusted: the bytes are checked against sha256."),
+    ...shared,
+  }),
+  z.strictObject({
+    module: modulePathSchema.describe(
+      "A module of the build's own list, in whose zip the file lies. The zip is proven against the checksum database.",
+    ),
+    path: relativePathSchema.describe(
+      "The file inside that module. Not trusted: the bytes are checked against sha256.",
+    ),
+    ...shared,
+  }),
+]);
+export type RecipeFile = z.infer<typeof fileSchema>;
+
+/** Files that go beside the binary; both runs must give the same. */
+export const outputSchema = z.strictObject({
+  from: placeSchema.describe("Where it lies in the sandbox when the build has ended. Trusted as what put it there."),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, "is not a file name")
+    .refine((name) => !["run.json", "build.log", "actiongraph.json"].includes(name), "is a file of the run itself")
+    .describe("The name that the binary looks for. Not trusted: it must be one path component."),
+});
