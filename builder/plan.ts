@@ -176,7 +176,7 @@ function stepEnvironment(
     GOSUMDB: "off", // no network; the lock's modules were proven when it was written
     GOTOOLCHAIN: "local", // the pinned one, never another
     GOENV: "off", // no settings file
-    GOFLAGS: "-mod=readonly", // go.mod decides, and is not rewritten
+    GOFLAGS: recipe.vendor === true ? "-mod=vendor" : "-mod=readonly", // go.mod decides, and is not rewritten
     GOWORK: recipe.workspace === true ? "" : "off",
     GOVCS: "*:off",
     GOGC: variation.gogc,

@@ -6,21 +6,21 @@ import { modulePathSchema, relativePathSchema } from "./text-schema.ts";
 const sandboxPlace = /^\/usr\/(local\/)?(lib|include)\//;
 
 /** A path of the source tree, or an absolute one of the sandbox. */
-export const placeSchema = z.union([
-  relativePathSchema,
-  z
-    .string()
-    .startsWith("/")
-    .regex(sandboxPlace, "must be relative to the source tree, or below /usr/lib, /usr/include or /usr/local's")
-    .refine(
-      (path) =>
-        path
-          .slice(1)
-          .split("/")
-          .every((part) => part !== "" && part !== "." && part !== ".."),
-      "must be written without .. and empty parts",
-    ),
-]);
+export const placeSchema = z.string().superRefine((path, context) => {
+  if (!path.startsWith("/")) {
+    for (const { message } of relativePathSchema.safeParse(path).error?.issues ?? []) context.addIssue(message);
+    return;
+  }
+  if (!sandboxPlace.test(path))
+    context.addIssue("must be relative to the source tree, or below /usr/lib, /usr/include or /usr/local's");
+  else if (
+    path
+      .slice(1)
+      .split("/")
+      .some((part) => part === "" || part === "." || part === "..")
+  )
+    context.addIssue("must be written without .. and empty parts");
+});
 
 const shared = {
   sha256: sha256Schema.describe("Digest of the file. Trusted: whoever sets it chooses the bytes."),

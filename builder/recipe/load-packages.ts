@@ -27,7 +27,6 @@ function goEnvironment(place: PackagesPlace, deps: PinDeps): Record<string, stri
     GOSUMDB: "off", // every module is proven by our own code below
     GOTOOLCHAIN: "local",
     GOENV: "off",
-    GOFLAGS: "-mod=readonly",
   };
 }
 
@@ -50,6 +49,7 @@ export async function loadPackages(
     CGO_ENABLED: build.cgo === true ? "1" : "0",
     CC: "/nonexistent/cc",
     CXX: "/nonexistent/c++",
+    GOFLAGS: recipe.vendor === true ? "-mod=vendor" : "-mod=readonly",
     GOOS: goos,
     GOARCH: goarch,
     GOWORK: recipe.workspace === true ? "" : "off",

@@ -62,6 +62,12 @@ export const recipeSchema = z
       .describe(
         "Use the source's go.work. Off if absent, since many name modules that are not there. Trusted like go.mod: it chooses which code is compiled in.",
       ),
+    vendor: z
+      .boolean()
+      .optional()
+      .describe(
+        "Build from the source's vendor directory instead of modules. Off if absent. Trusted as the source: its digest covers what is vendored, nobody compares it with the modules.",
+      ),
     before: z
       .array(argvSchema)
       .optional()
@@ -190,6 +196,15 @@ export const recipeSchema = z
         code: "custom",
         path: [...withC.path, "cgo"],
         message: "needs a pinned C compiler; add compiler: {debian: trixie, packages: [gcc, libc6-dev]}",
+      });
+    }
+    for (const [index, target] of recipe.targets.entries()) {
+      const keys = { ...recipe.build, ...recipe.perTarget?.[target] };
+      if (keys.cgo !== true || target.startsWith("linux/")) continue;
+      context.addIssue({
+        code: "custom",
+        path: ["targets", index],
+        message: `needs the C toolchain of its maker for cgo, which cannot be pinned; write perTarget: {${target}: {cgo: false}}, or remove it`,
       });
     }
     if (withC === undefined && recipe.compiler !== undefined) {

@@ -127,7 +127,42 @@ describe("a wrong recipe says where, what, and what to write instead", () => {
       sampleWith("package: ./cmd/app", "package: .\n  file: a.go"),
       "r.yaml:7:3: build needs either `package` or `file`",
     ],
-    ["cgo", sampleWith("./cmd/app", ".\n  cgo: true"), 'r.yaml:8:8: build.cgo cannot be "true"; write false'],
+    [
+      "cgo without a compiler",
+      sampleWith("./cmd/app", ".\n  cgo: true"),
+      "r.yaml:8:8: build.cgo needs a pinned C compiler; add compiler: {debian: trixie, packages: [gcc, libc6-dev]}",
+    ],
+    [
+      "cgo for a system whose C toolchain nobody can pin",
+      sampleWith(
+        "[linux/amd64]\nbuild:",
+        "[linux/amd64, darwin/arm64]\ncompiler: {debian: trixie, packages: [gcc]}\nbuild:\n  cgo: true",
+      ),
+      "r.yaml:5:24: targets[1] needs the C toolchain of its maker for cgo, which cannot be pinned; write perTarget: {darwin/arm64: {cgo: false}}, or remove it",
+    ],
+    [
+      "a compiler that nothing uses",
+      sampleWith("build:", "compiler: {debian: trixie, packages: [gcc]}\nbuild:"),
+      "r.yaml:6:11: compiler is there and no build uses C; add cgo: true to `build`, or remove it",
+    ],
+    [
+      "an image by its tag",
+      sampleWith("build:", "compiler: {image: docker.io/library/gcc:14}\nbuild:"),
+      "r.yaml:6:19: compiler.image must name registry, image and digest",
+    ],
+    [
+      "a compiler set by a variable",
+      sampleWith("./cmd/app", ".\n  env: {CC: clang}"),
+      "r.yaml:8:13: build.env.CC is a variable that twinseal sets itself; remove it",
+    ],
+    [
+      "a file at a place of the sandbox that is none for files",
+      sampleWith(
+        "targets:",
+        `files: [{url: "https://example.test/x", sha256: "${"a".repeat(64)}", to: /etc/x}]\ntargets:`,
+      ),
+      "files[0].to must be relative to the source tree, or below /usr/lib, /usr/include or /usr/local's",
+    ],
     [
       "an unknown platform",
       sampleWith("[linux/amd64]", "[linux/amd46]"),
