@@ -16,7 +16,7 @@ function workerUrl(): URL {
   return new URL(here.includes("/chunks/") ? "../deb-worker.js" : "./deb-worker.js", here);
 }
 
-/** Unpacking is computation, not waiting: it takes a processor for itself. */
+/** Starts it; its module is loaded with the first job. */
 export function openDebThread(): DebThread {
   const worker = new Worker(workerUrl(), {
     resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 },

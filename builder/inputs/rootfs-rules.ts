@@ -31,7 +31,8 @@ const unread = new Set([
 
 /**
  * The place in the root file system of a package's path (relative, without `.` and `..`), or undefined for what is left
- * out: all but usr/ and what Debian merged into it, and of usr/share what only people read.
+ * out: all but usr/ and what Debian merged into it, of usr/share what only people read, and gcc's tool for looking into its own
+ * objects, a sixth of a C compiler's bytes.
  */
 export function rootfsPath(path: string): string | undefined {
   const [first = "", ...rest] = path.split("/");
@@ -39,7 +40,8 @@ export function rootfsPath(path: string): string | undefined {
     return rest.length === 0 ? undefined : `usr/${path}`; // the link itself is ours to make
   }
   if (first !== "usr") return undefined;
-  return rest[0] === "share" && unread.has(rest[1] ?? "") ? undefined : path;
+  if (rest[0] === "share" && unread.has(rest[1] ?? "")) return undefined;
+  return rest[0] === "bin" && /(^|-)lto-dump(-\d+)?$/.test(rest[1] ?? "") ? undefined : path;
 }
 
 /**

@@ -115,14 +115,18 @@ export async function readTarEntries(
   // What the parser passes over in silence: a kind that it does not know, a name that is too long.
   parser.on("ignoredEntry", ({ path, type }: ReadEntry) => (fault ??= unsafe(path, `is a ${type}`)));
   parser.on("eof", () => (ended = true));
+  // Whole blocks only, so that the parser keeps nothing of what it was given.
+  const feed = inBlocks((blocks) => {
+    if (!ended && fault === undefined && !parser.write(blocks)) fault ??= new Error("the tar parser fell behind");
+  });
   let totalBytes = 0;
   for await (const chunk of source) {
     if (!(chunk instanceof Uint8Array)) throw new TypeError("expected bytes");
     // A name cannot begin like this, and the parser would take it for a packed tar.
     if (totalBytes === 0 && chunk[0] === GZIP_FIRST_BYTE) throw unsafe(last, "is packed twice");
     totalBytes += chunk.length;
-    if (totalBytes > limits.maxBytes) fault ??= unsafe(last, `makes the archive larger than ${limits.maxBytes} bytes`);
-    if (fault === undefined && !ended) parser.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    if (totalBytes > limits.maxBytes) throw unsafe(last, `makes the archive larger than ${limits.maxBytes} bytes`);
+    feed(chunk);
     if (fault !== undefined) throw fault;
   }
   if (!ended) throw unsafe(last, "is where the archive breaks off");
@@ -130,6 +134,26 @@ export async function readTarEntries(
 }
 
 const GZIP_FIRST_BYTE = 0x1f;
+const BLOCK_BYTES = 512;
+
+/** Cuts bytes as they come into multiples of tar's block; what is given on is good until the call returns. */
+function inBlocks(use: (blocks: Buffer) => void): (chunk: Uint8Array) => void {
+  const buffer = Buffer.allocUnsafe(128 * BLOCK_BYTES);
+  let filled = 0;
+  return (chunk) => {
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + buffer.length - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      const whole = filled - (filled % BLOCK_BYTES);
+      if (whole === 0) return;
+      use(buffer.subarray(0, whole));
+      buffer.copyWithin(0, whole, filled);
+      filled -= whole;
+    }
+  };
+}
 
 const entryKinds: ReadonlyMap<string, TarEntry["kind"]> = new Map([
   ["File", "file"],

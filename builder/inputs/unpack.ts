@@ -4,7 +4,7 @@ import { createGunzip, createZstdDecompress } from "node:zlib";
 export type Packing = "none" | "gz" | "xz" | "zst";
 
 /**
- * The bytes that a packed stream holds. Whoever reads them counts them: a few bytes can unpack to any number. Throws what
+ * The bytes that a packed stream holds, each chunk only until the next is asked for. Whoever reads them counts them: a few bytes can unpack to any number. Throws what
  * the unpacker throws for damaged input.
  */
 export async function unpacked(source: Readable, packing: Packing): Promise<AsyncIterable<unknown>> {
@@ -17,8 +17,16 @@ export async function unpacked(source: Readable, packing: Packing): Promise<Asyn
       return through(source, createZstdDecompress({ chunkSize: CHUNK_BYTES }));
     case "xz": {
       const { default: xz } = await import("xz-decompress"); // CommonJS that hides its names from Node
-      return new xz.XzReadableStream(Readable.toWeb(source));
+      return releasing(new xz.XzReadableStream(Readable.toWeb(source)));
     }
+  }
+}
+
+/** Gives each chunk's memory back at once: the collector would let it grow to a hundred megabytes first. */
+async function* releasing(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    yield chunk;
+    if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0);
   }
 }
 
