@@ -59,8 +59,8 @@ export async function openPrivateApt(
   await writeFile(join(dir, "etc/sources/suite.sources"), sourcesText(target));
   await writeFile(join(dir, "apt.conf"), configurationText(dir, target));
   const environment = {
-    ...env,
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    ...env,
     LC_ALL: "C",
     HOME: dir,
     TMPDIR: join(dir, "tmp"),

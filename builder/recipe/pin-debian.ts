@@ -107,7 +107,7 @@ async function resolvePackages(
   asked: readonly string[],
   place: { readonly mirror: string; readonly suite: string },
 ): Promise<LockedPackage[]> {
-  const planned = await apt.run(["apt-get", "-qq", "-y", "--print-uris", "install", "--", ...new Set(asked)]);
+  const planned = await apt.run(["apt-get", "-q", "-y", "--print-uris", "install", "--", ...new Set(asked)]);
   if (planned.code !== 0) throw installFault({ ...place, text: `${planned.stderr}\n${planned.stdout}` });
   const chosen = planned.stdout.split("\n").flatMap((line) => {
     const file = /^'[^']+' ([^\s_]+)_([^\s_]+)_[^\s_]+\.deb /.exec(line);
