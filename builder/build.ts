@@ -12,7 +12,7 @@ import type { GitEnv } from "./inputs/git.ts";
 import { planMemory } from "./memory.ts";
 import { planBuild } from "./plan.ts";
 import type { Platform } from "./platform.ts";
-import { hostToolchain, prepareInputs } from "./prepare-inputs.ts";
+import { assertHostCompiler, hostToolchain, prepareInputs } from "./prepare-inputs.ts";
 import { findRecipe } from "./recipe/catalog.ts";
 import { assertLockFits, loadLock, lockDigest } from "./recipe/load-lock.ts";
 import { loadRecipe } from "./recipe/load.ts";
@@ -31,6 +31,7 @@ export type BuildDeps = {
   readonly store: Store;
   readonly http: Http;
   readonly proxies: () => Promise<readonly string[]>;
+  readonly debianMirrors: () => Promise<readonly string[]>;
   readonly host: HostFacts;
   readonly gitEnv: GitEnv;
   readonly driver: DriverDeps;
@@ -82,10 +83,12 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     };
   }
   const toolchain = hostToolchain(subject.lock, deps.host);
+  assertHostCompiler(subject.lock, deps.host);
   await fetchInputs(subject.lock, {
     store: deps.store,
     http: deps.http,
     proxies: deps.proxies,
+    debianMirrors: deps.debianMirrors,
     host: deps.host.platform,
     offline: options.offline,
     gitEnv: deps.gitEnv,

@@ -7,7 +7,7 @@ import { offerModules } from "./inputs/go-modules.ts";
 import { toolchainTree } from "./inputs/go-toolchain.ts";
 import { placeFiles } from "./inputs/files.ts";
 import { copySource, openSource } from "./inputs/source.ts";
-import type { Lock, LockedToolchain } from "./recipe/lock.ts";
+import type { Lock, LockedCompiler, LockedToolchain } from "./recipe/lock.ts";
 import type { Store } from "./store/store.ts";
 
 /** Lays out below `workDir`, or in the store, what both sandboxes read, every byte digested again. */
@@ -22,9 +22,19 @@ export async function prepareInputs(
   const toolchainDir = await toolchainTree(store, toolchain);
   await offerModules(store, lock.modules, modulesDir);
   const sourceDir = await prepareSource(subject, store, join(workDir, "source"));
-  const place = { sourceDir, filesDir: join(workDir, "files"), rootfsDir: undefined };
+  const rootfsDir = lock.compiler === undefined ? undefined : await compilerTree(store, lock.compiler);
+  const place = { sourceDir, filesDir: join(workDir, "files"), rootfsDir };
   const files = await placeFiles(lock.files, recipe.files ?? [], lock.modules, store, place);
-  return { toolchainDir, modulesDir, sourceDir, files };
+  return { toolchainDir, modulesDir, sourceDir, files, ...(rootfsDir === undefined ? {} : { rootfsDir }) };
+}
+
+/** The compiler's root file system in the store, every file digested again. */
+async function compilerTree(store: Store, compiler: LockedCompiler): Promise<string> {
+  const { rootfsTree } = await import("./inputs/rootfs.ts");
+  if (compiler.kind === "image")
+    throw new TwinsealError("caller", "COMPILER_UNSUPPORTED", "a compiler from an image cannot be extracted yet");
+  const { makeDebianRootfs } = await import("./inputs/debian-rootfs.ts");
+  return rootfsTree(store, compiler.rootfs, (dir) => makeDebianRootfs(store, compiler.packages, dir));
 }
 
 async function prepareSource({ lock, recipeDir }: Subject, store: Store, dir: string): Promise<string> {
@@ -42,4 +52,15 @@ export function hostToolchain(lock: Lock, host: HostFacts): LockedToolchain {
     });
   }
   return toolchain;
+}
+
+/** Throws `caller/COMPILER_NOT_LOCKED` when the lock's C compiler runs on another host than this. */
+export function assertHostCompiler({ compiler }: Lock, host: HostFacts): void {
+  if (compiler === undefined || compiler.host === host.platform) return;
+  throw new TwinsealError(
+    "caller",
+    "COMPILER_NOT_LOCKED",
+    `the lock's C compiler runs on ${compiler.host}, and this is ${host.platform}`,
+    { hint: `build on ${compiler.host}, or run twinseal pin here` },
+  );
 }

@@ -34,6 +34,8 @@ export type CliDeps = {
   readonly proxies: () => Promise<readonly string[]>;
   /** The same without asking Go's own download page. */
   readonly knownProxies: () => Promise<readonly string[]>;
+  /** Where Debian packages are fetched from: TWINSEAL_DEBIAN_MIRROR, else this machine's apt sources. */
+  readonly debianMirrors: () => Promise<readonly string[]>;
   /** Raw text to standard output: only what a person asked to have there. */
   readonly print: (text: string) => void;
   /** One line for people, on standard error; silent with `--json`. */
@@ -82,6 +84,10 @@ export function createDeps(world: CliWorld): CliDeps {
     http,
     proxies: () => knownProxies(env, () => downloadedSetting({ store, http, signal: world.signal })),
     knownProxies: () => knownProxies(env),
+    debianMirrors: async () => {
+      const { debianMirrors } = await import("../builder/inputs/debian-mirrors.ts");
+      return debianMirrors({ TWINSEAL_DEBIAN_MIRROR: env["TWINSEAL_DEBIAN_MIRROR"] });
+    },
     print: (text) => void stdout.write(text),
     say: (line) => void (json || stderr.write(`${line}\n`)),
     progress: async () => {

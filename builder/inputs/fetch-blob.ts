@@ -35,9 +35,7 @@ export async function fetchBlob(wanted: WantedBlob, deps: FetchBlobDeps): Promis
     "world",
     "INPUT_NOT_FOUND",
     `${wanted.label} is at none of ${wanted.urls.map(publicUrl).join(", ")}`,
-    {
-      hint: "look at GOPROXY, or at the file's url in the recipe",
-    },
+    { hint: wanted.hint },
   );
 }
 

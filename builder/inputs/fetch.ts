@@ -7,7 +7,7 @@ import { blobSize, storeDamaged, setAside, blobPath, type Store } from "../store
 import { openWorkspace } from "../workspace.ts";
 import { fetchBlob, type Retry } from "./fetch-blob.ts";
 import type { GitEnv } from "./git.ts";
-import { planFetch, type WantedBlob } from "./plan-fetch.ts";
+import { nowhere, planFetch, type Places, type WantedBlob } from "./plan-fetch.ts";
 
 export type FetchProgress = {
   readonly label: string;
@@ -20,8 +20,10 @@ export type FetchProgress = {
 export type FetchDeps = {
   readonly store: Store;
   readonly http: Http;
-  /** Asked for only when something is missing. */
+  /** Asked for only when a module or a toolchain is missing. */
   readonly proxies: () => Promise<readonly string[]>;
+  /** Asked for only when a Debian package is missing. */
+  readonly debianMirrors: () => Promise<readonly string[]>;
   readonly host: Host;
   readonly offline: boolean;
   readonly gitEnv: GitEnv;
@@ -32,12 +34,15 @@ export type FetchDeps = {
 
 const PARALLEL = 16;
 
+/** What bringing blobs needs. */
+export type FetchBlobsDeps = Pick<FetchDeps, "store" | "http" | "onProgress" | "retry" | "signal">;
+
 /**
  * Brings everything that a lock names for this host into the store; what is there is only looked at, since every use
- * digests it again. Throws `world/OFFLINE_MISSING`, `caller/PROXY_UNSET`, `alarm/STORE_DAMAGED`, and what fetching throws.
+ * digests it again. Throws `world/OFFLINE_MISSING`, `caller/PROXY_UNSET`, `caller/MIRROR_UNSET`, `alarm/STORE_DAMAGED`, and what fetching throws.
  */
 export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
-  const needed = planFetch(lock, deps.host, []);
+  const needed = planFetch(lock, deps.host, nowhere);
   const lacking = await findMissing(needed, deps.store);
   if (lacking.length === 0) return;
   const situation = describe(needed, lacking);
@@ -46,19 +51,18 @@ export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
       hint: "run twinseal fetch where there is a network",
     });
   }
-  const wanted = planFetch(lock, deps.host, await deps.proxies());
+  const lacks = (from: keyof Places) => lacking.some((blob) => blob.from === from);
+  const wanted = planFetch(lock, deps.host, {
+    proxies: lacks("proxies") ? await deps.proxies() : [],
+    debianMirrors: lacks("debianMirrors") ? await deps.debianMirrors() : [],
+  });
   const missing = await findMissing(wanted, deps.store);
   const { source } = lock;
   const ofGit = source.kind === "git" ? source.archive.sha256 : undefined;
   const byUrl = missing.filter(({ sha256 }) => sha256 !== ofGit);
-  const nowhere = byUrl.find(({ urls }) => urls.length === 0);
-  if (nowhere !== undefined) {
-    throw new TwinsealError("caller", "PROXY_UNSET", `no module proxy is known to fetch ${nowhere.label} from`, {
-      hint: "set GOPROXY to the URL of a Go module proxy; it need not be trusted. No Go is installed that would name one, and Go's own download page could not be read",
-    });
-  }
+  assertPlaces(byUrl);
   try {
-    await fetchAll(byUrl, wanted.length - missing.length, deps);
+    await fetchBlobs(byUrl, wanted.length - missing.length, deps);
     if (source.kind === "git" && byUrl.length < missing.length) {
       const { fetchGitArchive } = await import("./git-source.ts");
       await using workspace = await openWorkspace(deps.store.root, process.pid, randomUUID());
@@ -67,7 +71,7 @@ export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
   } catch (error) {
     if (!isNetworkError(error) || !(error instanceof TwinsealError)) throw error;
     throw new TwinsealError("world", "NETWORK", `${error.message}; wanted were ${situation}`, {
-      hint: "check the network and GOPROXY; twinseal fetch resumes where this stopped",
+      hint: "check the network, GOPROXY and TWINSEAL_DEBIAN_MIRROR; twinseal fetch resumes where this stopped",
       cause: error,
     });
   }
@@ -95,7 +99,24 @@ function describe(wanted: readonly WantedBlob[], missing: readonly WantedBlob[])
   return `${files}, ${megabytes} MB (${names.join(", ")}${more}); ${wanted.length - missing.length} of ${wanted.length} are already in the store`;
 }
 
-async function fetchAll(missing: readonly WantedBlob[], present: number, deps: FetchDeps): Promise<void> {
+/**
+ * Throws `caller/PROXY_UNSET` or `caller/MIRROR_UNSET` for the first that has no place to come from.
+ */
+export function assertPlaces(wanted: readonly WantedBlob[]): void {
+  const lost = wanted.find(({ urls }) => urls.length === 0);
+  if (lost === undefined) return;
+  if (lost.from === "debianMirrors") {
+    throw new TwinsealError("caller", "MIRROR_UNSET", `no Debian mirror is known to fetch ${lost.label} from`, {
+      hint: "set TWINSEAL_DEBIAN_MIRROR, for example to https://deb.debian.org/debian; it need not be trusted. This machine's apt has no source that could be one",
+    });
+  }
+  throw new TwinsealError("caller", "PROXY_UNSET", `no module proxy is known to fetch ${lost.label} from`, {
+    hint: "set GOPROXY to the URL of a Go module proxy; it need not be trusted. No Go is installed that would name one, and Go's own download page could not be read",
+  });
+}
+
+/** Brings blobs that the store lacks, several at a time; `present` more count as done from the start. */
+export async function fetchBlobs(missing: readonly WantedBlob[], present: number, deps: FetchBlobsDeps): Promise<void> {
   const stop = new AbortController();
   const signal = deps.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, deps.signal]);
   const tell = createTally(missing, present, deps.onProgress);

@@ -51,7 +51,8 @@ export async function goProxyOfDownload(deps: GoDownloadDeps): Promise<string | 
   const archive = release === undefined ? undefined : archiveOf(release, deps.host);
   if (archive === undefined) return undefined;
   const sha256 = sha256Schema.parse(archive.sha256);
-  const wanted = { label: archive.filename, sha256, sizeBytes: archive.size, urls: [`${page}${archive.filename}`] };
+  const urls = [`${page}${archive.filename}`];
+  const wanted = { label: archive.filename, sha256, sizeBytes: archive.size, urls, from: "lock", hint: "" } as const;
   await fetchBlob(wanted, { store: deps.store, http: deps.http, signal: deps.signal });
   const goEnv = await readTarFile(blobPath(deps.store, sha256), "go/go.env", MAX_GO_ENV_BYTES);
   return /^GOPROXY=(.+)$/m.exec(goEnv)?.[1]?.trim();

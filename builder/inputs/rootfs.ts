@@ -1,40 +1,42 @@
 import { createHash, randomUUID } from "node:crypto";
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, lutimesSync, readdirSync, readlinkSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256Schema, type Sha256 } from "../digest.ts";
 import { TwinsealError, systemCodeOf } from "../errors.ts";
 import type { LockedRootfs } from "../recipe/lock.ts";
 import type { Store } from "../store/store.ts";
-import { hashFile } from "./module-tree.ts";
+import { INPUT_TIME, hashFile } from "./module-tree.ts";
 
 /** Writes a root file system into an empty directory. */
 export type MakeRootfs = (dir: string) => Promise<void>;
 
 /**
  * Digest of a directory of files (0644 or 0755), directories (0755) and symbolic links (to wherever they point when the
- * directory is /). SHA-256 over one line for each, in code unit order of the paths: `d <path>`, `l <path> <target>`,
+ * directory is /). SHA-256 over one line for each, the lines sorted by code unit: `d <path>`, `l <path> <target>`,
  * `f <path> <sha256>` or `x <path> <sha256>` for one that can be run; paths and targets as JSON strings. Times and owners
- * do not count. Throws `alarm/ROOTFS_INVALID` for what is none of these.
+ * do not count; the times are set to that of all shared inputs on the way. Throws `alarm/ROOTFS_INVALID` for what is none
+ * of these.
  */
 export function digestRootfs(dir: string): LockedRootfs {
   const lines: string[] = [];
   let files = 0;
   let sizeBytes = 0;
   const visit = (below: string) => {
-    for (const name of readdirSync(join(dir, below)).toSorted()) {
+    for (const name of readdirSync(join(dir, below))) {
       const path = below === "" ? name : `${below}/${name}`;
-      const stat = lstatSync(join(dir, path));
+      const here = join(dir, path);
+      const stat = lstatSync(here);
       const mode = stat.mode & 0o7777;
-      if (stat.isSymbolicLink())
-        lines.push(`l ${JSON.stringify(path)} ${JSON.stringify(readlinkSync(join(dir, path)))}`);
+      if (stat.mtimeMs !== INPUT_TIME * 1000) lutimesSync(here, INPUT_TIME, INPUT_TIME);
+      if (stat.isSymbolicLink()) lines.push(`l ${JSON.stringify(path)} ${JSON.stringify(readlinkSync(here))}`);
       else if (stat.isDirectory() && mode === 0o755) {
         lines.push(`d ${JSON.stringify(path)}`);
         visit(path);
       } else if (stat.isFile() && (mode === 0o644 || mode === 0o755)) {
         files++;
         sizeBytes += stat.size;
-        lines.push(`${mode === 0o755 ? "x" : "f"} ${JSON.stringify(path)} ${hashFile(join(dir, path))}`);
+        lines.push(`${mode === 0o755 ? "x" : "f"} ${JSON.stringify(path)} ${hashFile(here)}`);
       } else throw new TwinsealError("alarm", "ROOTFS_INVALID", `${path} is not as it was extracted`);
     }
   };

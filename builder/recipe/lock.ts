@@ -62,9 +62,9 @@ export const lockedRootfsSchema = z.strictObject({
 });
 
 export const lockedPackageSchema = blobSchema.extend({
-  name: z.string(),
-  version: z.string(),
-  architecture: z.string(),
+  name: z.string().regex(/^[a-z0-9][a-z0-9+.-]+$/),
+  version: z.string().regex(/^[0-9A-Za-z.+:~-]+$/),
+  architecture: z.string().regex(/^[a-z0-9-]+$/),
   /** Below a mirror, for example pool/main/g/gcc-14/gcc-14_14.2.0-19_amd64.deb. */
   pool: relativePathSchema,
 });
@@ -79,8 +79,14 @@ const lockedCompilerSchema = z.discriminatedUnion("kind", [
     suite: z.string(),
     /** Unix seconds of the suite's Release file: the snapshot archive has what the mirrors have dropped. */
     releasedAt: z.int().nonnegative(),
-    /** In the order in which they are laid over each other: sorted by name. */
-    packages: z.array(lockedPackageSchema).min(1),
+    /** In the order in which they are laid over each other: sorted by name, each name once. */
+    packages: z
+      .array(lockedPackageSchema)
+      .min(1)
+      .refine(
+        (packages) => packages.every(({ name }, index) => index === 0 || (packages[index - 1]?.name ?? "") < name),
+        "must be sorted by name, each name once",
+      ),
     rootfs: lockedRootfsSchema,
   }),
   z.strictObject({
@@ -128,6 +134,7 @@ export type Blob = z.infer<typeof blobSchema>;
 export type LockedSource = Lock["source"];
 export type LockedToolchain = z.infer<typeof lockedToolchainSchema>;
 export type LockedCompiler = z.infer<typeof lockedCompilerSchema>;
+export type LockedDebian = Extract<LockedCompiler, { readonly kind: "debian" }>;
 export type LockedPackage = z.infer<typeof lockedPackageSchema>;
 export type LockedLayer = z.infer<typeof lockedLayerSchema>;
 export type LockedRootfs = z.infer<typeof lockedRootfsSchema>;

@@ -14,6 +14,10 @@ export type PinDeps = {
   readonly database: ChecksumDatabase;
   readonly host: Host;
   readonly gitEnv: GitEnv;
+  readonly debianMirrors: () => Promise<readonly string[]>;
+  readonly debianKeyring: () => Promise<string>;
+  /** What apt needs of the environment to reach the network. */
+  readonly aptEnv: Readonly<Record<string, string>>;
   /** A line of progress or of warning for people. */
   readonly say: (text: string) => void;
   readonly signal?: AbortSignal | undefined;

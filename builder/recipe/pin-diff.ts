@@ -18,6 +18,7 @@ export function diffLocks(before: Lock, after: Lock): readonly LockChange[] {
     if (old !== undefined && (old.h1 !== toolchain.h1 || old.zip.sha256 !== toolchain.zip.sha256))
       add(`toolchain ${toolchain.version}: same version, other bytes`, true);
   }
+  diffCompiler(before, after, add);
   diffModules(before, after, add);
   for (const file of after.files) {
     const old = before.files.find(({ to }) => to === file.to);
@@ -43,6 +44,30 @@ function diffSource({ source: a, version: from }: Lock, { source: b, version: to
       same,
     );
   } else if (from !== to || a.kind !== b.kind) add(`source ${a.kind} -> ${b.kind}`);
+}
+
+function diffCompiler({ compiler: a }: Lock, { compiler: b }: Lock, add: Add): void {
+  if (JSON.stringify(a) === JSON.stringify(b)) return;
+  if (a?.kind !== "debian" || b?.kind !== "debian")
+    return add(`C compiler ${a?.kind ?? "none"} -> ${b?.kind ?? "none"}`);
+  if (a.suite !== b.suite || a.host !== b.host) add(`C compiler ${a.suite} on ${a.host} -> ${b.suite} on ${b.host}`);
+  let changed = false;
+  for (const one of b.packages) {
+    const old = a.packages.find(({ name }) => name === one.name);
+    if (old?.sha256 === one.sha256) continue;
+    changed = true;
+    const same = old?.version === one.version && old.architecture === one.architecture;
+    if (old === undefined) add(`package ${one.name} ${one.version} added`);
+    else if (same) add(`package ${one.name} ${one.version}: same version, other bytes`, true);
+    else add(`package ${one.name} ${old.version} -> ${one.version}`);
+  }
+  for (const { name, version } of a.packages) {
+    if (b.packages.some((one) => one.name === name)) continue;
+    changed = true;
+    add(`package ${name} ${version} removed`);
+  }
+  if (!changed && a.rootfs.sha256 !== b.rootfs.sha256)
+    add("the compiler's files are laid out in another way, by another version of twinseal");
 }
 
 function diffModules(before: Lock, after: Lock, add: Add): void {

@@ -6,9 +6,10 @@ import { goModH1 } from "../inputs/h1.ts";
 import { copySource } from "../inputs/source.ts";
 import { toolchainTree } from "../inputs/go-toolchain.ts";
 import { blobPath } from "../store/store.ts";
+import type { Compiler } from "./compiler-schema.ts";
 import { fullGoVersion, goVersionOf } from "./go-version.ts";
 import type { LoadedRecipe } from "./load.ts";
-import { lockSchema, type Lock, type LockedSource } from "./lock.ts";
+import { lockSchema, type Lock, type LockedCompiler, type LockedSource } from "./lock.ts";
 import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
 import { lockFiles } from "./pin-files.ts";
 import { lockModules } from "./pin-modules.ts";
@@ -49,6 +50,7 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
   const goroot = await toolchainTree(deps.store, own);
   await mkdir(input.workDir, { recursive: true });
   const modules = await lockModules(recipe, { goroot, moduleDir, workDir: input.workDir }, deps);
+  const compiler = await lockCompiler(recipe.compiler, input.workDir, deps);
   const { name, treeSize, rootHash } = deps.database.treeHead();
   return lockSchema.parse({
     lock: 1,
@@ -58,6 +60,7 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
     source,
     ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
     go: { version: goVersion, toolchains },
+    ...(compiler === undefined ? {} : { compiler }),
     modules,
     files: await lockFiles(recipe.files ?? [], modules, deps),
     inputs: [],
@@ -125,6 +128,18 @@ async function lockModuleSource(path: string, version: string, deps: PinDeps): P
     source: { kind: "module", path, version, h1: proven.h1, goModH1: proven.goModH1, zip },
     sourceDateEpoch: Math.floor(Date.parse(Time) / 1000),
   };
+}
+
+async function lockCompiler(
+  compiler: Compiler | undefined,
+  workDir: string,
+  deps: PinDeps,
+): Promise<LockedCompiler | undefined> {
+  if (compiler === undefined) return undefined;
+  if ("image" in compiler)
+    throw new TwinsealError("caller", "COMPILER_UNSUPPORTED", "a compiler from an image cannot be locked yet");
+  const { pinDebian } = await import("./pin-debian.ts");
+  return pinDebian(compiler, { ...deps, workDir: join(workDir, "debian") });
 }
 
 async function readGoMod(moduleDir: string): Promise<string> {

@@ -56,6 +56,7 @@ export async function buildDeps(deps: CliDeps): Promise<BuildDeps> {
     store: await deps.store(),
     http: await deps.http(),
     proxies: deps.proxies,
+    debianMirrors: deps.debianMirrors,
     host: readHost(),
     gitEnv: gitEnvOf(deps.env),
     driver: { insideDir: deps.insideDir, uid: deps.uid, gid: deps.gid, arch: deps.arch },

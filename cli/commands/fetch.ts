@@ -3,7 +3,7 @@ import { z } from "zod";
 import { readHost } from "../../builder/host.ts";
 import { fetchInputs } from "../../builder/inputs/fetch.ts";
 import { gitEnvOf } from "../../builder/inputs/git.ts";
-import { planFetch } from "../../builder/inputs/plan-fetch.ts";
+import { nowhere, planFetch } from "../../builder/inputs/plan-fetch.ts";
 import { findRecipe } from "../../builder/recipe/catalog.ts";
 import { assertLockFits, loadLock } from "../../builder/recipe/load-lock.ts";
 import { loadRecipe } from "../../builder/recipe/load.ts";
@@ -32,6 +32,7 @@ export function fetchCommand(deps: CliDeps): Command {
           store,
           http: await deps.http(),
           proxies: deps.proxies,
+          debianMirrors: deps.debianMirrors,
           host,
           offline: options.offline,
           gitEnv: gitEnvOf(deps.env),
@@ -41,7 +42,7 @@ export function fetchCommand(deps: CliDeps): Command {
       } finally {
         progress.close();
       }
-      const blobs = planFetch(lock, host, []);
+      const blobs = planFetch(lock, host, nowhere);
       // What was there already was only looked at; a fetch that says "complete" has digested it.
       for (const { sha256 } of blobs) await verifyBlob(store, sha256);
       const sizeBytes = blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0);

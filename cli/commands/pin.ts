@@ -7,7 +7,9 @@ import { canonicalJsonText } from "../../builder/canonical-json.ts";
 import { TwinsealError, systemCodeOf } from "../../builder/errors.ts";
 import { readHost } from "../../builder/host.ts";
 import { openChecksumDatabase } from "../../builder/inputs/checksum-database.ts";
+import { debianKeyring } from "../../builder/inputs/debian-mirrors.ts";
 import { gitEnvOf } from "../../builder/inputs/git.ts";
+import { aptEnvOf } from "../../builder/recipe/apt.ts";
 import { placeRecipe } from "../../builder/recipe/catalog.ts";
 import { loadLock } from "../../builder/recipe/load-lock.ts";
 import { loadRecipe } from "../../builder/recipe/load.ts";
@@ -68,6 +70,9 @@ export function pinCommand(deps: CliDeps): Command {
           database,
           host: readHost().platform,
           gitEnv: gitEnvOf(deps.env),
+          debianMirrors: deps.debianMirrors,
+          debianKeyring: () => debianKeyring({ TWINSEAL_DEBIAN_KEYRING: deps.env["TWINSEAL_DEBIAN_KEYRING"] }),
+          aptEnv: aptEnvOf(deps.env),
           say: deps.say,
           signal: deps.signal,
         },

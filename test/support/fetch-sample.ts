@@ -9,6 +9,7 @@ await fetchInputs(sampleLock([sampleModule("big", Number(size))]), {
   store: await openStore(root),
   http: createHttp(),
   proxies: async () => [proxy],
+  debianMirrors: async () => [],
   host: "linux/amd64",
   offline: false,
   gitEnv: {},

@@ -55,6 +55,7 @@ export async function openToolchain(): Promise<TestToolchain> {
     store,
     http: createHttp(),
     proxies: testProxies,
+    debianMirrors: async () => [],
     host,
     offline: false,
     gitEnv: {},

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -20,14 +21,14 @@ func buildRoot(spec Spec) {
 	if spec.Rootfs != "" {
 		must("laying the root over the compiler's (Linux 5.11 or newer)", overlayRoot(spec.Rootfs, root))
 	}
-	makeDir(root + scratchDir)
+	makeInside(root, scratchDir)
 	must("mounting the scratch", syscall.Mount("tmpfs", root+scratchDir, "tmpfs", syscall.MS_NOSUID|syscall.MS_NODEV,
 		"mode=0755,nr_inodes=0,size="+strconv.FormatInt(spec.ScratchBytes, 10)))
 	for _, path := range mountPoints(spec) {
 		assertNoLinks(root, path)
 	}
 	for _, bind := range spec.Binds {
-		bindReadOnly(bind.From, root+bind.To)
+		bindReadOnly(bind.From, root, bind.To)
 	}
 	for _, dir := range append([]string{spec.Source.To, spec.OutputFrom}, spec.Writable...) {
 		bindScratch(spec, dir)
@@ -41,8 +42,7 @@ func buildRoot(spec Spec) {
 		writeFile(spec, file)
 	}
 	mountDevices(root)
-	makeDir(root + "/proc")
-	must("mounting /proc", mountProc(root+"/proc"))
+	must("mounting /proc", mountProc(makeInside(root, "/proc")))
 }
 
 // mountPoints are the paths at which something of ours will lie.
@@ -81,6 +81,26 @@ func mountProc(path string) error {
 	return syscall.Mount("proc", path, "proc", flags, "subset=pid")
 }
 
+// makeInside makes a directory below the root, step by step: a link in the compiler's root file system must not lead a
+// mount or a file of ours to the host.
+func makeInside(root, path string) string {
+	at := root
+	for _, name := range strings.Split(strings.Trim(path, "/"), "/") {
+		if name == "" || name == "." || name == ".." {
+			fail(path + " is not a clean path")
+		}
+		at += "/" + name
+		info, err := os.Lstat(at)
+		if os.IsNotExist(err) {
+			err = os.Mkdir(at, 0o755)
+		} else if err == nil && !info.IsDir() {
+			refuse("ROOTFS_UNFIT", "the compiler's root file system has "+strings.TrimPrefix(at, root)+", which is no directory; the sandbox needs "+path)
+		}
+		must("making "+path, err)
+	}
+	return at
+}
+
 func makeDir(path string) { must("making "+path, os.MkdirAll(path, 0o755)) }
 
 func bindScratch(spec Spec, dir string) {
@@ -90,33 +110,40 @@ func bindScratch(spec Spec, dir string) {
 	}
 	makeDir(from)
 	must("owning "+dir, os.Chown(from, spec.OwnerUID, spec.OwnerGID))
-	makeDir(spec.Root + dir)
-	must("binding "+dir, syscall.Mount(from, spec.Root+dir, "", syscall.MS_BIND, ""))
+	must("binding "+dir, syscall.Mount(from, makeInside(spec.Root, dir), "", syscall.MS_BIND, ""))
 }
 
 func writeFile(spec Spec, file File) {
 	path := spec.Root + file.Path
 	for dir := filepath.Dir(file.Path); dir != "/"; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(spec.Root + dir); err == nil {
+		if _, err := os.Lstat(spec.Root + dir); err == nil {
 			break
 		}
-		defer os.Chown(spec.Root+dir, spec.OwnerUID, spec.OwnerGID)
+		defer os.Lchown(spec.Root+dir, spec.OwnerUID, spec.OwnerGID)
 	}
-	makeDir(filepath.Dir(path))
-	must("writing "+file.Path, os.WriteFile(path, []byte(file.Text), 0o644))
-	must("owning "+file.Path, os.Chown(path, spec.OwnerUID, spec.OwnerGID))
+	makeInside(spec.Root, filepath.Dir(file.Path))
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	must("writing "+file.Path, err)
+	_, err = out.WriteString(file.Text)
+	must("writing "+file.Path, err)
+	must("writing "+file.Path, out.Close())
+	must("owning "+file.Path, os.Lchown(path, spec.OwnerUID, spec.OwnerGID))
 }
 
-func bindReadOnly(from, to string) {
+func bindReadOnly(from, root, path string) {
+	to := root + path
 	info, err := os.Stat(from)
 	must("binding "+from, err)
 	if info.IsDir() {
-		makeDir(to)
+		makeInside(root, path)
+		if entries, err := os.ReadDir(to); err != nil || len(entries) > 0 {
+			refuse("ROOTFS_UNFIT", "the compiler's root file system has files in "+path+", where the sandbox puts an input")
+		}
 		if overlayReadOnly(from, to) == nil {
 			return
 		}
 	} else {
-		makeDir(filepath.Dir(to))
+		makeInside(root, filepath.Dir(path))
 		file, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL, 0o444)
 		must("binding "+from, err)
 		must("binding "+from, file.Close())
@@ -184,7 +211,7 @@ func remountReadOnly(path string) error {
 }
 
 func mountDevices(root string) {
-	makeDir(root + "/dev/pts")
+	makeInside(root, "/dev/pts")
 	for _, name := range devices {
 		target := root + "/dev/" + name
 		file, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL, 0o666)

@@ -27,6 +27,7 @@ function depsFor(store: Store, url: string, more: Partial<FetchDeps> = {}): Fetc
     store,
     http: createHttp(),
     proxies: async () => [url],
+    debianMirrors: async () => [],
     host: "linux/amd64",
     offline: false,
     gitEnv: {},
