@@ -94,7 +94,7 @@ export async function removeCache(place: PackagesPlace, deps: PinDeps): Promise<
   await runProcess([join(place.goroot, "bin/go"), "clean", "-modcache"], {
     cwd: place.workDir,
     env: goEnvironment(place, deps),
-    timeoutMs: 60_000,
+    timeoutMs: 600_000,
   });
   await rm(place.cache, { recursive: true, force: true });
 }
