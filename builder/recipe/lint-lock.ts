@@ -22,6 +22,7 @@ export function lintLock(subject: Subject, path: string): Finding[] {
     modulesInOrder,
     placesDiffer,
     filesLocked,
+    librariesFit,
     placeholdersKnown,
     noPlaces,
   ];
@@ -111,6 +112,25 @@ function filesLocked({ lock, loaded: { recipe } }: Subject): Say[] {
   return isDeepStrictEqual(asked, lock.files.map(key).toSorted())
     ? []
     : [error("FILES_DIFFER", "the lock's files are not the recipe's", "run twinseal pin")];
+}
+
+/** A library that a release of a module's repository publishes must be of the version that the build links. */
+function librariesFit({ lock }: Subject): Say[] {
+  return lock.files.flatMap((file) => {
+    const [, repository = "", tag = ""] =
+      /^https:\/\/(github\.com\/[^/]+\/[^/]+)\/releases\/download\/([^/]+)\//.exec("url" in file ? file.url : "") ?? [];
+    const module = lock.modules.find(
+      ({ path, zip }) => zip !== undefined && path.replace(/\/v\d+$/, "").toLowerCase() === repository.toLowerCase(),
+    );
+    if (module === undefined || module.version === tag) return [];
+    return [
+      error(
+        "LIBRARY_VERSION_DIFFERS",
+        `${file.to} is of ${repository} ${tag}, and the build uses ${module.path} ${module.version}`,
+        `take the file of ${module.version}, with its sha256, into the recipe`,
+      ),
+    ];
+  });
 }
 
 function placeholdersKnown({ lock, loaded: { recipe } }: Subject): Say[] {

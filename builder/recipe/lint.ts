@@ -12,6 +12,8 @@ import {
   type CatalogDeps,
 } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
+import type { Store } from "../store/store.ts";
+import { lintInputs } from "./lint-inputs.ts";
 import { lintLock } from "./lint-lock.ts";
 import { lintRecipe } from "./lint-recipe.ts";
 import { loadLock } from "./load-lock.ts";
@@ -23,13 +25,18 @@ export type Lint = {
   readonly locks: readonly string[];
 };
 
+export type LintDeps = CatalogDeps & {
+  /** Where inputs that are fetched already lie; absent: they are not looked at. */
+  readonly inputs?: Store | undefined;
+};
+
 /**
  * Checks recipes and all their locks, without network and without building. Without names: the project of the working
  * directory, else every recipe of `manifestsDir`. Throws only where a name is unknown.
  */
-export async function lintRecipes(names: readonly string[], deps: CatalogDeps): Promise<Lint> {
+export async function lintRecipes(names: readonly string[], deps: LintDeps): Promise<Lint> {
   const places = await placesOf(names, deps);
-  const lints = await Promise.all(places.map(lintPlace));
+  const lints = await Promise.all(places.map((place) => lintPlace(place, deps.inputs)));
   return {
     findings: lints.flatMap((lint) => lint.findings),
     recipes: lints.flatMap((lint) => lint.recipes),
@@ -64,7 +71,7 @@ async function placesOf(names: readonly string[], deps: CatalogDeps): Promise<re
   return Promise.all(bare.map(async (place) => ({ ...place, lockPaths: await lockPathsOf(place) })));
 }
 
-async function lintPlace(place: Place): Promise<Lint> {
+async function lintPlace(place: Place, store: Store | undefined): Promise<Lint> {
   const { recipePath, lockPaths } = place;
   const read = await orFinding(recipePath, async () => readRecipe(await readRecipeText(recipePath)));
   if ("severity" in read) return { findings: [read], recipes: [recipePath], locks: [] };
@@ -85,7 +92,7 @@ async function lintPlace(place: Place): Promise<Lint> {
     path: recipePath,
     dir: dirname(recipePath),
   };
-  const locks = await Promise.all(lockPaths.map((path) => lintLockFile(path, loaded, place.project)));
+  const locks = await Promise.all(lockPaths.map((path) => lintLockFile(path, loaded, place.project, store)));
   return {
     findings: [
       ...lintRecipe(loaded.recipe, recipePath),
@@ -124,7 +131,12 @@ function noLock(lockPaths: readonly string[], { recipe, path }: LoadedRecipe): F
   ];
 }
 
-async function lintLockFile(path: string, loaded: LoadedRecipe, project: boolean): Promise<Finding[]> {
+async function lintLockFile(
+  path: string,
+  loaded: LoadedRecipe,
+  project: boolean,
+  store: Store | undefined,
+): Promise<Finding[]> {
   const lock = await orFinding(path, () => loadLock(path));
   if ("severity" in lock) return [lock];
   const named = project || basename(path) === `${lock.version}${LOCK_SUFFIX}`;
@@ -141,6 +153,7 @@ async function lintLockFile(path: string, loaded: LoadedRecipe, project: boolean
           },
         ]),
     ...lintLock({ lock, loaded }, path),
+    ...(store === undefined ? [] : await lintInputs(loaded.recipe, lock, store, path)),
   ];
 }
 

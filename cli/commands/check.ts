@@ -14,11 +14,13 @@ export const checkOptionsSchema = z.strictObject({
 /** A wrong recipe or lock is the caller's mistake, exit 2; warnings leave it at 0. */
 export function checkCommand(deps: CliDeps): Command {
   return new Command("check")
-    .description("Checks recipes and their locks: no network, nothing built. A wrong one is exit 2; warnings are not.")
+    .description(
+      "Checks recipes and their locks: no network, nothing built; inputs that are fetched already are looked into. A wrong one is exit 2; warnings are not.",
+    )
     .argument("[names...]", checkOptionsSchema.shape.names.description)
     .action(async (names: string[]) => {
       const options = await deps.parse(checkOptionsSchema, { names });
-      const lint = await lintRecipes(options.names, deps);
+      const lint = await lintRecipes(options.names, { ...deps, inputs: await deps.store() });
       const shown = {
         ...lint,
         findings: lint.findings.map((finding) => ({ ...finding, path: shortPath(finding.path, deps.cwd) })),
