@@ -74,7 +74,7 @@ export async function readModuleFile(zipPath: string, file: ModuleFile): Promise
   const name = `${file.module}@${file.version}/${file.path}`;
   const entry = zip.entries.find((one) => one.name === name);
   if (entry === undefined) throw notInModule(file, "its zip has no such file");
-  return zip.read(entry);
+  return await zip.read(entry); // before the zip is closed
 }
 
 function notInModule({ module, version, path }: ModuleFile, why: string): TwinsealError {
