@@ -21,6 +21,7 @@ export function lintLock(subject: Subject, path: string): Finding[] {
     modulesInOrder,
     placesDiffer,
     filesLocked,
+    sameCompiler,
     placeholdersKnown,
     noPlaces,
   ];
@@ -109,6 +110,19 @@ function filesLocked({ lock, loaded: { recipe } }: Subject): Say[] {
   return isDeepStrictEqual(asked, lock.files.map(key).toSorted())
     ? []
     : [error("FILES_DIFFER", "the lock's files are not the recipe's", "run twinseal pin")];
+}
+
+function sameCompiler({ lock: { compiler: locked }, loaded: { recipe } }: Subject): Say[] {
+  const asked = recipe.compiler;
+  const same =
+    asked === undefined
+      ? locked === undefined
+      : "debian" in asked
+        ? locked?.kind === "debian" &&
+          locked.suite === asked.debian &&
+          asked.packages.every((name) => locked.packages.some((one) => one.name === name))
+        : locked?.kind === "image" && locked.image === asked.image;
+  return same ? [] : [error("COMPILER_DIFFERS", "the lock's C compiler is not the recipe's", "run twinseal pin")];
 }
 
 function placeholdersKnown({ lock, loaded: { recipe } }: Subject): Say[] {
