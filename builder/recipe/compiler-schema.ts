@@ -12,7 +12,7 @@ export const compilerSchema = z.union([
       .string()
       .regex(/^[a-z][a-z0-9-]*$/, "is not a Debian suite; write for example trixie")
       .describe(
-        "Debian suite that the packages come from. Trusted once, when `pin` resolves it: apt checks Debian's signature; from then on the lock's digests hold.",
+        "Codename of the Debian suite that the packages come from. Trusted once, when `pin` resolves it: apt checks Debian's signature; from then on the lock's digests hold.",
       ),
     packages: z
       .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]*$/, "is not a Debian package's name"))

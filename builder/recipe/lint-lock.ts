@@ -23,6 +23,7 @@ export function lintLock(subject: Subject, path: string): Finding[] {
     placesDiffer,
     filesLocked,
     librariesFit,
+    sameCompiler,
     placeholdersKnown,
     noPlaces,
   ];
@@ -131,6 +132,19 @@ function librariesFit({ lock }: Subject): Say[] {
       ),
     ];
   });
+}
+
+function sameCompiler({ lock: { compiler: locked }, loaded: { recipe } }: Subject): Say[] {
+  const asked = recipe.compiler;
+  const same =
+    asked === undefined
+      ? locked === undefined
+      : "debian" in asked
+        ? locked?.kind === "debian" &&
+          locked.suite === asked.debian &&
+          asked.packages.every((name) => locked.packages.some((one) => one.name === name))
+        : locked?.kind === "image" && locked.image === asked.image;
+  return same ? [] : [error("COMPILER_DIFFERS", "the lock's C compiler is not the recipe's", "run twinseal pin")];
 }
 
 function placeholdersKnown({ lock, loaded: { recipe } }: Subject): Say[] {
