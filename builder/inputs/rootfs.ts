@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { lstatSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, lutimesSync, readdirSync, readlinkSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256Schema, type Sha256 } from "../digest.ts";
 import { TwinsealError, systemCodeOf } from "../errors.ts";
 import type { LockedRootfs } from "../recipe/lock.ts";
 import type { Store } from "../store/store.ts";
-import { hashFile } from "./module-tree.ts";
+import { hashFile, INPUT_TIME } from "./module-tree.ts";
 
 /** Writes a root file system into an empty directory. */
 export type MakeRootfs = (dir: string) => Promise<void>;
@@ -14,18 +14,23 @@ export type MakeRootfs = (dir: string) => Promise<void>;
 /**
  * Digest of a directory of files (0644 or 0755), directories (0755) and symbolic links (to wherever they point when the
  * directory is /). SHA-256 over one line for each, in code unit order of the paths: `d <path>`, `l <path> <target>`,
- * `f <path> <sha256>` or `x <path> <sha256>` for one that can be run; paths and targets as JSON strings. Times and owners
- * do not count. Throws `alarm/ROOTFS_INVALID` for what is none of these.
+ * `f <path> <sha256>` or `x <path> <sha256>` for one that can be run; paths and targets as JSON strings. Owners do
+ * not count, and times are made `INPUT_TIME` on the way. Throws `alarm/ROOTFS_INVALID` for what is none of these.
  */
 export function digestRootfs(dir: string): LockedRootfs {
   const lines: string[] = [];
   let files = 0;
   let sizeBytes = 0;
+  const settleTime = (path: string, mtimeMs: number) => {
+    if (mtimeMs !== INPUT_TIME * 1000) lutimesSync(path, INPUT_TIME, INPUT_TIME);
+  };
   const visit = (below: string) => {
+    settleTime(join(dir, below), lstatSync(join(dir, below)).mtimeMs);
     for (const name of readdirSync(join(dir, below)).toSorted()) {
       const path = below === "" ? name : `${below}/${name}`;
       const stat = lstatSync(join(dir, path));
       const mode = stat.mode & 0o7777;
+      if (!stat.isDirectory()) settleTime(join(dir, path), stat.mtimeMs);
       if (stat.isSymbolicLink())
         lines.push(`l ${JSON.stringify(path)} ${JSON.stringify(readlinkSync(join(dir, path)))}`);
       else if (stat.isDirectory() && mode === 0o755) {
