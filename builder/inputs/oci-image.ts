@@ -66,19 +66,33 @@ async function describe(
   const bytes = await source.readConfig(config);
   const { rootfs, ...platform } = parseConfig(bytes, `the config of ${name}`);
   assertPlatform(platform, host, name);
-  const diffIds = rootfs.diff_ids;
-  if (bytes.length !== described.size || diffIds.length !== layers.length || layers.length > MAX_LAYERS)
-    throw contradiction(name, `its manifest has ${layers.length} layers, its config ${diffIds.length}`);
+  if (bytes.length !== described.size)
+    throw contradiction(name, `its config has ${bytes.length} bytes, and its manifest says ${described.size}`);
+  const listed = layers.map(({ digest, size, mediaType: kind }) => ({
+    sha256: digest,
+    sizeBytes: size,
+    mediaType: kind,
+  }));
   return {
     manifest: { ...manifest, mediaType: mediaType ?? "application/vnd.oci.image.manifest.v1+json" },
     config,
-    layers: layers.flatMap((layer, index) => {
-      const diffId = diffIds[index];
-      return diffId === undefined
-        ? []
-        : [{ sha256: layer.digest, sizeBytes: layer.size, mediaType: layer.mediaType, diffId }];
-    }),
+    layers: describeLayers(listed, rootfs.diff_ids, name),
   };
+}
+
+/** Throws `alarm/IMAGE_CONTRADICTS` where manifest and config do not have as many. */
+export function describeLayers(
+  layers: readonly LockedLayer[],
+  diffIds: readonly Sha256[],
+  name: string,
+): readonly DescribedLayer[] {
+  const described = layers.flatMap((layer, at) => {
+    const diffId = diffIds[at];
+    return diffId === undefined ? [] : [{ ...layer, diffId }];
+  });
+  if (described.length !== layers.length || diffIds.length !== layers.length || layers.length > MAX_LAYERS)
+    throw contradiction(name, `its manifest has ${layers.length} layers, its config ${diffIds.length}`);
+  return described;
 }
 
 function contradiction(name: string, what: string): TwinsealError {

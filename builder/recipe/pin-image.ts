@@ -1,6 +1,7 @@
 import { TwinsealError } from "../errors.ts";
 import type { Http } from "../http.ts";
 import { lockedLayers, readImage, type ImageSource } from "../inputs/oci-image.ts";
+import { fileSource } from "../inputs/oci-layout.ts";
 import { digestText } from "../inputs/oci-manifest.ts";
 import { pulledSource } from "../inputs/oci-pull.ts";
 import { parseReference } from "../inputs/oci-reference.ts";
@@ -48,6 +49,7 @@ export async function lockImage(image: string, deps: ImagePinDeps): Promise<Lock
 }
 
 async function sourceOf(image: string, deps: ImagePinDeps): Promise<ImageSource> {
+  if (deps.imageFrom !== undefined) return fileSource(deps.imageFrom);
   const reference = parseReference(image);
   const http = createRegistryHttp(reference, deps.http, deps.registryAuth);
   return pulledSource(reference, { store: deps.store, http, say: deps.say, signal: deps.signal });
