@@ -9,10 +9,11 @@ import type { HostFacts } from "./host.ts";
 import type { Http } from "./http.ts";
 import { fetchInputs, type FetchProgress } from "./inputs/fetch.ts";
 import type { GitEnv } from "./inputs/git.ts";
+import type { RegistryAuth } from "./inputs/oci-registry.ts";
 import { planMemory } from "./memory.ts";
 import { planBuild } from "./plan.ts";
 import type { Platform } from "./platform.ts";
-import { hostToolchain, prepareInputs } from "./prepare-inputs.ts";
+import { assertHostCompiler, hostToolchain, prepareInputs } from "./prepare-inputs.ts";
 import { findRecipe } from "./recipe/catalog.ts";
 import { assertLockFits, loadLock, lockDigest } from "./recipe/load-lock.ts";
 import { loadRecipe } from "./recipe/load.ts";
@@ -33,6 +34,7 @@ export type BuildDeps = {
   readonly proxies: () => Promise<readonly string[]>;
   readonly host: HostFacts;
   readonly gitEnv: GitEnv;
+  readonly registryAuth?: RegistryAuth | undefined;
   readonly driver: DriverDeps;
   readonly toolVersion: string;
   readonly now: () => number;
@@ -82,6 +84,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     };
   }
   const toolchain = hostToolchain(subject.lock, deps.host);
+  assertHostCompiler(subject.lock, deps.host);
   await fetchInputs(subject.lock, {
     store: deps.store,
     http: deps.http,
@@ -89,6 +92,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     host: deps.host.platform,
     offline: options.offline,
     gitEnv: deps.gitEnv,
+    registryAuth: deps.registryAuth,
     ...(deps.onFetch === undefined ? {} : { onProgress: deps.onFetch }),
     ...(deps.signal === undefined ? {} : { signal: deps.signal }),
   });

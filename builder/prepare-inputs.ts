@@ -6,7 +6,7 @@ import type { HostFacts } from "./host.ts";
 import { offerModules } from "./inputs/go-modules.ts";
 import { toolchainTree } from "./inputs/go-toolchain.ts";
 import { copySource, openSource, placeFiles } from "./inputs/source.ts";
-import type { Lock, LockedToolchain } from "./recipe/lock.ts";
+import type { Lock, LockedCompiler, LockedToolchain } from "./recipe/lock.ts";
 import type { Store } from "./store/store.ts";
 
 /** Lays out below `workDir`, or in the store, what both sandboxes read, every byte digested again. */
@@ -19,7 +19,21 @@ export async function prepareInputs(
   const modulesDir = join(workDir, "modules");
   const toolchainDir = await toolchainTree(store, toolchain);
   await offerModules(store, subject.lock.modules, modulesDir);
-  return { toolchainDir, modulesDir, sourceDir: await prepareSource(subject, store, join(workDir, "source")) };
+  const { compiler } = subject.lock;
+  return {
+    toolchainDir,
+    modulesDir,
+    sourceDir: await prepareSource(subject, store, join(workDir, "source")),
+    ...(compiler === undefined ? {} : { rootfsDir: await compilerTree(store, compiler) }),
+  };
+}
+
+/** The compiler's root file system in the store, every file digested again. */
+export async function compilerTree(store: Store, compiler: LockedCompiler): Promise<string> {
+  if (compiler.kind === "debian")
+    throw new TwinsealError("caller", "COMPILER_UNSUPPORTED", "a compiler of Debian packages cannot be extracted yet");
+  const { imageTree } = await import("./inputs/oci-stored.ts");
+  return imageTree(store, compiler);
 }
 
 async function prepareSource({ lock, recipe, recipeDir }: Subject, store: Store, dir: string): Promise<string> {
@@ -38,4 +52,15 @@ export function hostToolchain(lock: Lock, host: HostFacts): LockedToolchain {
     });
   }
   return toolchain;
+}
+
+/** Throws `caller/COMPILER_NOT_LOCKED` when the lock's C compiler runs on another host than this. */
+export function assertHostCompiler({ compiler }: Lock, host: HostFacts): void {
+  if (compiler === undefined || compiler.host === host.platform) return;
+  throw new TwinsealError(
+    "caller",
+    "COMPILER_NOT_LOCKED",
+    `the lock's C compiler runs on ${compiler.host}, and this is ${host.platform}`,
+    { hint: `build on ${compiler.host}, or run twinseal pin here` },
+  );
 }

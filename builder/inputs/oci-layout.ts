@@ -6,7 +6,8 @@ import { relativePathSchema } from "../recipe/text-schema.ts";
 import type { Store } from "../store/store.ts";
 import { openImageArchive, type ImageArchive } from "./image-archive.ts";
 import { describeLayers, type DescribedLayer, type ImageSource } from "./oci-image.ts";
-import { digestText, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, parseConfig } from "./oci-manifest.ts";
+import { MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, parseConfig } from "./oci-manifest.ts";
+import { digestText } from "./oci-reference.ts";
 import { layOutImage, type ImageLayer } from "./oci-rootfs.ts";
 import { rootfsTree } from "./rootfs.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { sha256Schema, type Sha256 } from "../digest.ts";
+import { sha256Schema } from "../digest.ts";
 import { TwinsealError } from "../errors.ts";
 import { splitPlatform, type Host } from "../platform.ts";
 
@@ -111,10 +111,6 @@ function platformError(image: string, host: Host, known: readonly ImagePlatform[
   return new TwinsealError("caller", "IMAGE_PLATFORM", `${image} has nothing for ${host}`, {
     hint: names.length === 0 ? "it names no platform" : `it is for ${names.join(", ")}`,
   });
-}
-
-export function digestText(digest: Sha256): string {
-  return `sha256:${digest}`;
 }
 
 function parseJson(bytes: Uint8Array, what: string): unknown {

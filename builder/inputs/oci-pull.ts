@@ -1,17 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { TwinsealError } from "../errors.ts";
 import type { Http } from "../http.ts";
-import type { Blob, LockedImage } from "../recipe/lock.ts";
+import type { Blob } from "../recipe/lock.ts";
 import { blobPath, blobSize, hasBlob, putBlob, type Store } from "../store/store.ts";
 import { fetchBlob } from "./fetch-blob.ts";
 import type { DescribedLayer, ImageSource } from "./oci-image.ts";
-import { digestText, MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES } from "./oci-manifest.ts";
+import { MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES } from "./oci-manifest.ts";
 import { packingOf } from "./layer-packing.ts";
-import { blobUrl, fetchManifest, manifestUrl } from "./oci-registry.ts";
+import { fetchManifest } from "./oci-registry.ts";
 import { MAX_IMAGE_BYTES } from "./oci-rootfs.ts";
 import { storedLayers, storedSource } from "./oci-stored.ts";
-import type { WantedBlob } from "./plan-fetch.ts";
-import { parseReference, type ImageReference } from "./oci-reference.ts";
+import { blobUrl, digestText, type ImageReference } from "./oci-reference.ts";
 
 export type PullDeps = {
   readonly store: Store;
@@ -55,24 +54,6 @@ export function pulledSource(reference: ImageReference, deps: PullDeps): ImageSo
       return storedLayers(layers, store);
     },
   };
-}
-
-/** What a lock needs of an image, and where its registry has it. Pure. */
-export function imageBlobs(locked: LockedImage): readonly WantedBlob[] {
-  const reference = parseReference(locked.image);
-  const { index, manifest, config, layers } = locked;
-  const want = (label: string, { sha256, sizeBytes }: Blob, url: string): WantedBlob => ({
-    label: `${label} of ${locked.image}`,
-    sha256,
-    sizeBytes,
-    urls: [url],
-  });
-  return [
-    ...(index === undefined ? [] : [want("index", index, manifestUrl(reference, digestText(index.sha256)))]),
-    want("manifest", manifest, manifestUrl(reference, digestText(manifest.sha256))),
-    want("config", config, blobUrl(reference, config.sha256)),
-    ...layers.map((layer, at) => want(`layer ${at + 1}`, layer, blobUrl(reference, layer.sha256))),
-  ];
 }
 
 async function fetchLayers(

@@ -46,6 +46,18 @@ export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
+export function digestText(digest: Sha256): string {
+  return `sha256:${digest}`;
+}
+
+export function manifestUrl(reference: ImageReference, name: string): string {
+  return `${repositoryUrl(reference)}manifests/${name}`;
+}
+
+export function blobUrl(reference: ImageReference, sha256: Sha256): string {
+  return `${repositoryUrl(reference)}blobs/${digestText(sha256)}`;
+}
+
 /** Of one repository, with the slash at its end: `https://registry-1.docker.io/v2/library/gcc/`. */
 export function repositoryUrl({ registry, repository }: ImageReference): string {
   const place = isDockerHub(registry) ? "registry-1.docker.io" : registry;

@@ -3,18 +3,14 @@ import { sha256Of, type Sha256 } from "../digest.ts";
 import { TwinsealError } from "../errors.ts";
 import { fetchBytes, publicUrl, type Http, type HttpRequest, type HttpResponse } from "../http.ts";
 import { bearerChallenge, type BearerChallenge } from "./bearer-challenge.ts";
-import { acceptedManifests, digestText, MAX_MANIFEST_BYTES } from "./oci-manifest.ts";
-import { isLoopback, repositoryUrl, type ImageReference } from "./oci-reference.ts";
+import { acceptedManifests, MAX_MANIFEST_BYTES } from "./oci-manifest.ts";
+import { digestText, isLoopback, manifestUrl, repositoryUrl, type ImageReference } from "./oci-reference.ts";
 
 /**
  * The password for a registry, as base64 of `user:password`, or undefined without one. It goes to that registry and to
  * the token server that the registry names, over TLS only (loopback excepted), and never into an error.
  */
 export type RegistryAuth = (registry: string) => Promise<string | undefined>;
-
-export const manifestUrl = (reference: ImageReference, name: string) => `${repositoryUrl(reference)}manifests/${name}`;
-export const blobUrl = (reference: ImageReference, sha256: Sha256) =>
-  `${repositoryUrl(reference)}blobs/${digestText(sha256)}`;
 
 /**
  * An Http that knows how one repository of a registry wants to be asked (OCI distribution-spec 1.1; tokens as

@@ -44,13 +44,26 @@ export async function imageTree(store: Store, locked: LockedImage): Promise<stri
 }
 
 async function assertLedTo(locked: LockedImage, source: ImageSource): Promise<readonly DescribedLayer[]> {
-  const { digest } = parseReference(locked.image);
-  const image = digest === undefined ? undefined : await readImage(digest, locked.image, locked.host, source);
-  const { index, manifest, config } = locked;
+  const { index, manifest, config, image: name, host } = locked;
+  const { digest } = parseReference(name);
+  const named = new Set([index, manifest, config].map((blob) => blob?.sha256));
+  const assertNamed = (sha256: Sha256) => {
+    if (!named.has(sha256)) throw contradiction(name);
+  };
+  const watched: ImageSource = {
+    ...source,
+    readManifest: async (sha256) => (assertNamed(sha256), source.readManifest(sha256)),
+    readConfig: async (blob) => (assertNamed(blob.sha256), source.readConfig(blob)),
+  };
+  if (digest === undefined) throw contradiction(name);
+  const image = await readImage(digest, name, host, watched);
   const expected = { ...(index === undefined ? {} : { index }), manifest, config, layers: locked.layers };
-  if (image !== undefined && isDeepStrictEqual({ ...image, layers: lockedLayers(image.layers) }, expected))
-    return image.layers;
-  throw new TwinsealError("alarm", "LOCK_CONTRADICTS", `the lock names other layers than ${locked.image} leads to`, {
+  if (isDeepStrictEqual({ ...image, layers: lockedLayers(image.layers) }, expected)) return image.layers;
+  throw contradiction(name);
+}
+
+function contradiction(name: string): TwinsealError {
+  return new TwinsealError("alarm", "LOCK_CONTRADICTS", `the lock names other inputs than ${name} leads to`, {
     hint: "who wrote the lock? twinseal pin writes it anew",
   });
 }

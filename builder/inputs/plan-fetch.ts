@@ -1,6 +1,7 @@
 import type { Sha256 } from "../digest.ts";
 import type { Host } from "../platform.ts";
 import type { Blob, Lock } from "../recipe/lock.ts";
+import { imageBlobs } from "./oci-wanted.ts";
 import { moduleUrl, toolchainModule } from "./go-proxy.ts";
 
 /** One blob that a lock needs on this host, and the places where it may be had; none of them is trusted. */
@@ -15,6 +16,7 @@ export type WantedBlob = {
 export function planFetch(lock: Lock, host: Host, proxies: readonly string[]): readonly WantedBlob[] {
   const wanted = [
     ...toolchains(lock, host, proxies),
+    ...(lock.compiler?.kind === "image" && lock.compiler.host === host ? imageBlobs(lock.compiler) : []),
     ...modules(lock, proxies),
     ...source(lock, proxies),
     ...files(lock),
@@ -23,7 +25,7 @@ export function planFetch(lock: Lock, host: Host, proxies: readonly string[]): r
   return [...bySha256.values()].toSorted((a, b) => b.sizeBytes - a.sizeBytes);
 }
 
-/** Every digest that a lock names, for all hosts: what the garbage collection must keep. */
+/** Every digest that a lock names, for all hosts, a tree's too: what the garbage collection must keep. */
 export function blobsOf(lock: Lock): readonly Sha256[] {
   return [
     ...lock.go.toolchains.flatMap(({ zip, archive }) => (archive === undefined ? [zip] : [zip, archive])),
@@ -32,6 +34,8 @@ export function blobsOf(lock: Lock): readonly Sha256[] {
     ...(lock.source.kind === "module" ? [lock.source.zip] : []),
     ...lock.files,
     ...lock.inputs,
+    ...(lock.compiler?.kind === "image" ? imageBlobs(lock.compiler) : []),
+    ...(lock.compiler === undefined ? [] : [lock.compiler.rootfs]),
   ].map(({ sha256 }) => sha256);
 }
 
