@@ -17,6 +17,7 @@ export function lintLock(subject: Subject, path: string): Finding[] {
     fits,
     sameSource,
     sameGo,
+    sameCompiler,
     hostsLocked,
     modulesInOrder,
     placesDiffer,
@@ -67,6 +68,15 @@ function sameGo({ lock, loaded: { recipe } }: Subject): Say[] {
       );
   }
   return found;
+}
+
+function sameCompiler({ lock, loaded: { recipe } }: Subject): Say[] {
+  const [asked, locked] = [recipe.compiler, lock.compiler];
+  const same =
+    (asked === undefined && locked === undefined) ||
+    (asked !== undefined && "image" in asked && locked?.kind === "image" && locked.image === asked.image) ||
+    (asked !== undefined && "debian" in asked && locked?.kind === "debian" && locked.suite === asked.debian);
+  return same ? [] : [error("COMPILER_DIFFERS", "the lock's C compiler is not the recipe's", "run twinseal pin")];
 }
 
 function hostsLocked({ lock }: Subject): Say[] {

@@ -18,6 +18,7 @@ export function diffLocks(before: Lock, after: Lock): readonly LockChange[] {
     if (old !== undefined && (old.h1 !== toolchain.h1 || old.zip.sha256 !== toolchain.zip.sha256))
       add(`toolchain ${toolchain.version}: same version, other bytes`, true);
   }
+  diffImage(before.compiler, after.compiler, add);
   diffModules(before, after, add);
   for (const file of after.files) {
     const old = before.files.find(({ to }) => to === file.to);
@@ -43,6 +44,14 @@ function diffSource({ source: a, version: from }: Lock, { source: b, version: to
       same,
     );
   } else if (from !== to || a.kind !== b.kind) add(`source ${a.kind} -> ${b.kind}`);
+}
+
+/** An image is named by its digest: the same one with other files means that somebody, or our unpacking, changed. */
+function diffImage(a: Lock["compiler"], b: Lock["compiler"], add: Add): void {
+  if (a?.kind !== "image" || b?.kind !== "image") return;
+  if (a.image !== b.image) add(`compiler ${a.image} -> ${b.image}`);
+  else if (a.host !== b.host) add(`compiler ${b.image}: host ${a.host} -> ${b.host}`);
+  else if (a.rootfs.sha256 !== b.rootfs.sha256) add(`compiler ${b.image}: same image, other files`, true);
 }
 
 function diffModules(before: Lock, after: Lock, add: Add): void {

@@ -6,9 +6,10 @@ import { goModH1 } from "../inputs/h1.ts";
 import { copySource } from "../inputs/source.ts";
 import { toolchainTree } from "../inputs/go-toolchain.ts";
 import { blobPath, putBlob } from "../store/store.ts";
+import type { Compiler } from "./compiler-schema.ts";
 import { fullGoVersion, goVersionOf } from "./go-version.ts";
 import type { LoadedRecipe } from "./load.ts";
-import { lockSchema, type Lock, type LockedSource } from "./lock.ts";
+import { lockSchema, type Lock, type LockedCompiler, type LockedSource } from "./lock.ts";
 import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
 import { lockModules } from "./pin-modules.ts";
 import { assertZipH1, lockToolchains } from "./pin-toolchain.ts";
@@ -41,6 +42,7 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
   await copySource(source, { store: deps.store, recipeDir: dir }, sourceDir);
   const moduleDir = join(sourceDir, recipe.source.dir ?? "");
   const goVersion = recipe.go === "auto" ? goVersionOf(await readGoMod(moduleDir), "go.mod") : fullGoVersion(recipe.go);
+  const compiler = await lockCompiler(recipe.compiler, deps);
   deps.say(`locking Go ${goVersion}`);
   const toolchains = await lockToolchains(goVersion, deps);
   const own = toolchains.find(({ host }) => host === deps.host);
@@ -57,6 +59,7 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
     source,
     ...(sourceDateEpoch === undefined ? {} : { sourceDateEpoch }),
     go: { version: goVersion, toolchains },
+    ...(compiler === undefined ? {} : { compiler }),
     modules,
     files: await lockFiles(recipe.files ?? [], deps),
     inputs: [],
@@ -124,6 +127,19 @@ async function lockModuleSource(path: string, version: string, deps: PinDeps): P
     source: { kind: "module", path, version, h1: proven.h1, goModH1: proven.goModH1, zip },
     sourceDateEpoch: Math.floor(Date.parse(Time) / 1000),
   };
+}
+
+async function lockCompiler(compiler: Compiler | undefined, deps: PinDeps): Promise<LockedCompiler | undefined> {
+  if (deps.imageFrom !== undefined && (compiler === undefined || !("image" in compiler))) {
+    throw new TwinsealError("caller", "IMAGE_UNUSED", "the recipe has no compiler from an image", {
+      hint: "leave --image-from out",
+    });
+  }
+  if (compiler === undefined) return undefined;
+  if ("debian" in compiler)
+    throw new TwinsealError("caller", "COMPILER_UNSUPPORTED", "a compiler of Debian packages cannot be locked yet");
+  const { lockImage } = await import("./pin-image.ts");
+  return lockImage(compiler.image, deps);
 }
 
 async function readGoMod(moduleDir: string): Promise<string> {
