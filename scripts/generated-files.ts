@@ -23,6 +23,7 @@ const tables: readonly { readonly section: string; readonly path: readonly (stri
   { section: "source-git", path: ["source", 0] },
   { section: "source-module", path: ["source", 1] },
   { section: "source-path", path: ["source", 2] },
+  { section: "compiler-image", path: ["compiler", 1] },
   { section: "build", path: ["build"] },
   { section: "files", path: ["files", "[]"] },
   { section: "allow", path: ["allow"] },
