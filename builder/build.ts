@@ -9,6 +9,7 @@ import type { HostFacts } from "./host.ts";
 import type { Http } from "./http.ts";
 import { fetchInputs, type FetchProgress } from "./inputs/fetch.ts";
 import type { GitEnv } from "./inputs/git.ts";
+import type { RegistryAuth } from "./inputs/oci-registry.ts";
 import { planMemory } from "./memory.ts";
 import { planBuild } from "./plan.ts";
 import type { Platform } from "./platform.ts";
@@ -34,6 +35,7 @@ export type BuildDeps = {
   readonly debianMirrors: () => Promise<readonly string[]>;
   readonly host: HostFacts;
   readonly gitEnv: GitEnv;
+  readonly registryAuth?: RegistryAuth | undefined;
   readonly driver: DriverDeps;
   readonly toolVersion: string;
   readonly now: () => number;
@@ -92,6 +94,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     host: deps.host.platform,
     offline: options.offline,
     gitEnv: deps.gitEnv,
+    registryAuth: deps.registryAuth,
     ...(deps.onFetch === undefined ? {} : { onProgress: deps.onFetch }),
     ...(deps.signal === undefined ? {} : { signal: deps.signal }),
   });

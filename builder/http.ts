@@ -15,6 +15,10 @@ export type HttpRequest = {
   /** For the whole exchange, body included. */
   readonly timeoutMs: number;
   readonly fromByte?: number;
+  /** Media types that the answer may have; any if absent. */
+  readonly accept?: string;
+  /** Value of the Authorization header. A secret: no error holds it, and it never goes to another origin at a redirect. */
+  readonly authorization?: string;
   readonly signal?: AbortSignal | undefined;
 };
 /** The body must be read or, for 200 and 206, its iterator returned; of another status it is the first 16 KiB. */
@@ -23,6 +27,8 @@ export type HttpResponse = {
   readonly body: AsyncIterable<Uint8Array>;
   /** Of this body, where the server says so. */
   readonly sizeBytes?: number;
+  /** By lower-case name; one that came twice is joined by commas. Only what was asked over HTTP has them. */
+  readonly headers?: Readonly<Record<string, string>>;
 };
 /** GET of an http(s) or file URL. Throws `world/NETWORK` for all that has no status. */
 export type Http = (request: HttpRequest) => Promise<HttpResponse>;
@@ -51,7 +57,8 @@ export function createHttp(options: HttpOptions = {}): Http {
     if (url.protocol === "file:") return readLocal(url, request);
     const deadline = AbortSignal.timeout(request.timeoutMs);
     const signal = request.signal === undefined ? deadline : AbortSignal.any([deadline, request.signal]);
-    const wire = { agents, stallMs, fromByte: request.fromByte ?? 0, signal };
+    const { fromByte = 0, accept, authorization } = request;
+    const wire = { agents, stallMs, fromByte, accept, authorization, signal };
     return receive(await follow(url, wire), request);
   };
 }
@@ -75,11 +82,14 @@ type Wire = {
   readonly agents: Agents;
   readonly stallMs: number;
   readonly fromByte: number;
+  readonly accept: string | undefined;
+  readonly authorization: string | undefined;
   readonly signal: AbortSignal;
 };
 
-async function follow(first: URL, wire: Wire): Promise<IncomingMessage> {
+async function follow(first: URL, firstWire: Wire): Promise<IncomingMessage> {
   let url = first;
+  let wire = firstWire;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const response = await send(url, wire);
     const { location } = response.headers;
@@ -88,17 +98,20 @@ async function follow(first: URL, wire: Wire): Promise<IncomingMessage> {
     const next = parseUrl(new URL(location, url).href);
     if (next.protocol !== "https:" && next.protocol !== url.protocol)
       throw networkError(url, `redirected to ${next.protocol}`);
+    if (next.origin !== url.origin) wire = { ...wire, authorization: undefined };
     url = next;
   }
   throw networkError(first, `redirected more than ${MAX_REDIRECTS} times`);
 }
 
 function send(url: URL, wire: Wire): Promise<IncomingMessage> {
-  const { agents, stallMs, fromByte, signal } = wire;
+  const { agents, stallMs, fromByte, accept, authorization, signal } = wire;
   const headers = {
     "user-agent": "twinseal",
     "accept-encoding": "identity", // digests are of the bytes as published
     ...(fromByte > 0 ? { range: `bytes=${fromByte}-` } : {}),
+    ...(accept === undefined ? {} : { accept }),
+    ...(authorization === undefined ? {} : { authorization }),
   };
   return new Promise((resolve, reject) => {
     const shared = { headers, timeout: stallMs, signal };
@@ -120,7 +133,8 @@ function send(url: URL, wire: Wire): Promise<IncomingMessage> {
 async function receive(response: IncomingMessage, request: HttpRequest): Promise<HttpResponse> {
   const status = response.statusCode ?? 0;
   const url = parseUrl(request.url);
-  if (status !== 200 && status !== 206) return { status, body: oneChunk(await firstBytes(response)) };
+  const headers = headersOf(response);
+  if (status !== 200 && status !== 206) return { status, headers, body: oneChunk(await firstBytes(response)) };
   const fromByte = request.fromByte ?? 0;
   if (status === 206 && !response.headers["content-range"]?.startsWith(`bytes ${fromByte}-`)) {
     response.destroy();
@@ -132,7 +146,17 @@ async function receive(response: IncomingMessage, request: HttpRequest): Promise
     response.destroy();
     throw tooLarge(url, request.maxBytes);
   }
-  return { status, body: limited(response, url, request.maxBytes), ...(sizeBytes === undefined ? {} : { sizeBytes }) };
+  const body = limited(response, url, request.maxBytes);
+  return { status, headers, body, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
+}
+
+function headersOf(response: IncomingMessage): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(response.headers).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(", ") : (value ?? ""),
+    ]),
+  );
 }
 
 async function* limited(
@@ -191,14 +215,23 @@ export async function fetchText(
   maxBytes: number,
   signal?: AbortSignal,
 ): Promise<{ status: number; text: string }> {
+  const { status, bytes } = await fetchBytes(http, { url, maxBytes, timeoutMs: 60_000, signal });
+  return { status, text: bytes.toString("utf8") };
+}
+
+export type SmallDocument = Omit<HttpResponse, "body" | "sizeBytes"> & { readonly bytes: Buffer };
+
+/** The same with its bytes and headers, tried as often as is said. */
+export async function fetchBytes(http: Http, request: HttpRequest, attempts = 3): Promise<SmallDocument> {
+  const { signal } = request;
   for (let attempt = 1; ; attempt++) {
     try {
-      const { status, body } = await http({ url, maxBytes, timeoutMs: 60_000, signal });
+      const { body, sizeBytes: _, ...answer } = await http(request);
       const chunks: Uint8Array[] = [];
       for await (const chunk of body) chunks.push(chunk);
-      if (status < 500 || attempt === 3) return { status, text: Buffer.concat(chunks).toString("utf8") };
+      if (answer.status < 500 || attempt === attempts) return { ...answer, bytes: Buffer.concat(chunks) };
     } catch (error) {
-      if (!isNetworkError(error) || attempt === 3 || signal?.aborted === true) throw error;
+      if (!isNetworkError(error) || attempt === attempts || signal?.aborted === true) throw error;
     }
     await sleep(attempt * 300, undefined, signal === undefined ? {} : { signal });
   }

@@ -29,10 +29,12 @@ export async function prepareInputs(
 }
 
 /** The compiler's root file system in the store, every file digested again. */
-async function compilerTree(store: Store, compiler: LockedCompiler): Promise<string> {
+export async function compilerTree(store: Store, compiler: LockedCompiler): Promise<string> {
+  if (compiler.kind === "image") {
+    const { imageTree } = await import("./inputs/oci-stored.ts");
+    return imageTree(store, compiler);
+  }
   const { rootfsTree } = await import("./inputs/rootfs.ts");
-  if (compiler.kind === "image")
-    throw new TwinsealError("caller", "COMPILER_UNSUPPORTED", "a compiler from an image cannot be extracted yet");
   const { makeDebianRootfs } = await import("./inputs/debian-rootfs.ts");
   return rootfsTree(store, compiler.rootfs, (dir) => makeDebianRootfs(store, compiler.packages, dir));
 }

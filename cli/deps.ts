@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { ZodType } from "zod";
 import type { Http } from "../builder/http.ts";
+import type { RegistryAuth } from "../builder/inputs/oci-registry.ts";
 import type { Store } from "../builder/store/store.ts";
 import { renderDocument, type Outcome } from "./json.ts";
 import type { ExitCode } from "./exit.ts";
@@ -36,6 +37,8 @@ export type CliDeps = {
   readonly knownProxies: () => Promise<readonly string[]>;
   /** Where Debian packages are fetched from: TWINSEAL_DEBIAN_MIRROR, else this machine's apt sources. */
   readonly debianMirrors: () => Promise<readonly string[]>;
+  /** Passwords of `docker login`; the file is read when a registry wants one. */
+  readonly registryAuth: RegistryAuth;
   /** Raw text to standard output: only what a person asked to have there. */
   readonly print: (text: string) => void;
   /** One line for people, on standard error; silent with `--json`. */
@@ -88,6 +91,7 @@ export function createDeps(world: CliWorld): CliDeps {
       const { debianMirrors } = await import("../builder/inputs/debian-mirrors.ts");
       return debianMirrors({ TWINSEAL_DEBIAN_MIRROR: env["TWINSEAL_DEBIAN_MIRROR"] });
     },
+    registryAuth: async (registry) => (await import("./registry-auth.ts")).dockerAuth(env)(registry),
     print: (text) => void stdout.write(text),
     say: (line) => void (json || stderr.write(`${line}\n`)),
     progress: async () => {

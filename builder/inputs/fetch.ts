@@ -5,8 +5,10 @@ import type { Host } from "../platform.ts";
 import type { Lock } from "../recipe/lock.ts";
 import { blobSize, storeDamaged, setAside, blobPath, type Store } from "../store/store.ts";
 import { openWorkspace } from "../workspace.ts";
+import { compilerHttp, takeCompiler, withoutMade } from "./fetch-compiler.ts";
 import { fetchBlob, type Retry } from "./fetch-blob.ts";
 import type { GitEnv } from "./git.ts";
+import type { RegistryAuth } from "./oci-registry.ts";
 import { nowhere, planFetch, type Places, type WantedBlob } from "./plan-fetch.ts";
 
 export type FetchProgress = {
@@ -27,6 +29,10 @@ export type FetchDeps = {
   readonly host: Host;
   readonly offline: boolean;
   readonly gitEnv: GitEnv;
+  /** Passwords for the registry of the compiler's image; anonymous if absent. */
+  readonly registryAuth?: RegistryAuth | undefined;
+  /** An OCI layout or a `docker save` file to take the compiler's image from. */
+  readonly imageFrom?: string | undefined;
   readonly onProgress?: (progress: FetchProgress) => void;
   readonly retry?: Retry;
   readonly signal?: AbortSignal | undefined;
@@ -41,7 +47,9 @@ export type FetchBlobsDeps = Pick<FetchDeps, "store" | "http" | "onProgress" | "
  * Brings everything that a lock names for this host into the store; what is there is only looked at, since every use
  * digests it again. Throws `world/OFFLINE_MISSING`, `caller/PROXY_UNSET`, `caller/MIRROR_UNSET`, `alarm/STORE_DAMAGED`, and what fetching throws.
  */
-export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
+export async function fetchInputs(given: Lock, deps: FetchDeps): Promise<void> {
+  if (deps.imageFrom !== undefined) await takeCompiler(given, deps.imageFrom, deps.store);
+  const lock = await withoutMade(given, deps.store);
   const needed = planFetch(lock, deps.host, nowhere);
   const lacking = await findMissing(needed, deps.store);
   if (lacking.length === 0) return;
@@ -62,7 +70,7 @@ export async function fetchInputs(lock: Lock, deps: FetchDeps): Promise<void> {
   const byUrl = missing.filter(({ sha256 }) => sha256 !== ofGit);
   assertPlaces(byUrl);
   try {
-    await fetchBlobs(byUrl, wanted.length - missing.length, deps);
+    await fetchBlobs(byUrl, wanted.length - missing.length, { ...deps, http: await compilerHttp(lock, deps) });
     if (source.kind === "git" && byUrl.length < missing.length) {
       const { fetchGitArchive } = await import("./git-source.ts");
       await using workspace = await openWorkspace(deps.store.root, process.pid, randomUUID());

@@ -2,6 +2,7 @@ import type { Sha256 } from "../digest.ts";
 import type { Host } from "../platform.ts";
 import type { Blob, Lock, LockedDebian } from "../recipe/lock.ts";
 import { packageUrl, snapshotMirror } from "./debian-mirrors.ts";
+import { imageBlobs } from "./oci-wanted.ts";
 import { moduleUrl, toolchainModule } from "./go-proxy.ts";
 
 /** Where blobs are fetched from. */
@@ -30,6 +31,7 @@ export function planFetch(lock: Lock, host: Host, places: Places): readonly Want
     ...(lock.compiler?.kind === "debian" && lock.compiler.host === host
       ? packages(lock.compiler, places.debianMirrors)
       : []),
+    ...(lock.compiler?.kind === "image" && lock.compiler.host === host ? imageBlobs(lock.compiler) : []),
     ...modules(lock, proxies),
     ...source(lock, proxies),
     ...files(lock),
@@ -48,6 +50,7 @@ export function blobsOf(lock: Lock): readonly Sha256[] {
     ...lock.files.filter((file) => "url" in file),
     ...lock.inputs,
     ...(lock.compiler?.kind === "debian" ? lock.compiler.packages : []),
+    ...(lock.compiler?.kind === "image" ? imageBlobs(lock.compiler) : []),
     ...(lock.compiler === undefined ? [] : [lock.compiler.rootfs]),
   ].map(({ sha256 }) => sha256);
 }

@@ -41,6 +41,7 @@ export function digestRootfs(dir: string): LockedRootfs {
     }
   };
   visit("");
+  lutimesSync(dir, INPUT_TIME, INPUT_TIME);
   const sha256 = sha256Schema.parse(createHash("sha256").update(lines.toSorted().join("\n")).digest("hex"));
   return { sha256, files, sizeBytes };
 }

@@ -1,10 +1,8 @@
 import { z } from "zod";
+import { pinnedImagePattern } from "../inputs/oci-reference.ts";
 
 /** The keys of which a compiler has exactly one. */
 export const compilerKinds = ["debian", "image"] as const;
-
-/** `<registry>/<path>[:<tag>]@sha256:<digest>`, the registry always written out, so that nobody's default chooses it. */
-const imagePattern = /^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._-]+)+(:[A-Za-z0-9_][A-Za-z0-9._-]*)?@sha256:[0-9a-f]{64}$/;
 
 export const compilerSchema = z.union([
   z.strictObject({
@@ -25,8 +23,8 @@ export const compilerSchema = z.union([
     image: z
       .string()
       .regex(
-        imagePattern,
-        "must name registry, image and digest; write registry/name@sha256:<digest>, twinseal pin prints the digest of a tag",
+        pinnedImagePattern,
+        "must name registry, image and digest, since a tag can be moved; write registry/name@sha256:<digest>, as twinseal pin --resolve-image registry/name:tag prints it",
       )
       .describe(
         "OCI image whose files the build sees. The registry is not trusted, the digest is: whoever sets it chooses the compiler.",

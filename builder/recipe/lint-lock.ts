@@ -18,12 +18,12 @@ export function lintLock(subject: Subject, path: string): Finding[] {
     fits,
     sameSource,
     sameGo,
+    sameCompiler,
     hostsLocked,
     modulesInOrder,
     placesDiffer,
     filesLocked,
     librariesFit,
-    sameCompiler,
     placeholdersKnown,
     noPlaces,
   ];

@@ -94,7 +94,8 @@ const lockedCompilerSchema = z.discriminatedUnion("kind", [
     host: hostSchema,
     /** As the recipe writes it. */
     image: z.string(),
-    /** Of this host; where the recipe's digest is an index, that index names it. */
+    /** Where the recipe's digest is that of an index: what leads from it to the manifest of this host. */
+    index: blobSchema.optional(),
     manifest: lockedLayerSchema,
     config: blobSchema,
     layers: z.array(lockedLayerSchema).min(1),
@@ -135,6 +136,7 @@ export type LockedSource = Lock["source"];
 export type LockedToolchain = z.infer<typeof lockedToolchainSchema>;
 export type LockedCompiler = z.infer<typeof lockedCompilerSchema>;
 export type LockedDebian = Extract<LockedCompiler, { readonly kind: "debian" }>;
+export type LockedImage = Extract<LockedCompiler, { kind: "image" }>;
 export type LockedPackage = z.infer<typeof lockedPackageSchema>;
 export type LockedLayer = z.infer<typeof lockedLayerSchema>;
 export type LockedRootfs = z.infer<typeof lockedRootfsSchema>;

@@ -1,6 +1,7 @@
 import { TwinsealError } from "../errors.ts";
 import type { ChecksumDatabase } from "../inputs/checksum-database.ts";
 import type { GitEnv } from "../inputs/git.ts";
+import type { RegistryAuth } from "../inputs/oci-registry.ts";
 import { moduleUrl } from "../inputs/go-proxy.ts";
 import type { Http } from "../http.ts";
 import type { Host } from "../platform.ts";
@@ -18,6 +19,9 @@ export type PinDeps = {
   readonly debianKeyring: () => Promise<string>;
   /** What apt needs of the environment to reach the network. */
   readonly aptEnv: Readonly<Record<string, string>>;
+  readonly registryAuth?: RegistryAuth | undefined;
+  /** An OCI layout or a `docker save` file to take the compiler's image from. */
+  readonly imageFrom?: string | undefined;
   /** A line of progress or of warning for people. */
   readonly say: (text: string) => void;
   readonly signal?: AbortSignal | undefined;

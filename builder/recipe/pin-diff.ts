@@ -1,4 +1,4 @@
-import type { Lock, LockedFile } from "./lock.ts";
+import type { Lock, LockedFile, LockedImage } from "./lock.ts";
 
 /** One thing that a new lock changes, in words; `alarm` where the same identity has other bytes. */
 export type LockChange = { readonly alarm: boolean; readonly text: string };
@@ -48,6 +48,7 @@ function diffSource({ source: a, version: from }: Lock, { source: b, version: to
 
 function diffCompiler({ compiler: a }: Lock, { compiler: b }: Lock, add: Add): void {
   if (JSON.stringify(a) === JSON.stringify(b)) return;
+  if (a?.kind === "image" && b?.kind === "image") return diffImages(a, b, add);
   if (a?.kind !== "debian" || b?.kind !== "debian")
     return add(`C compiler ${a?.kind ?? "none"} -> ${b?.kind ?? "none"}`);
   if (a.suite !== b.suite || a.host !== b.host) add(`C compiler ${a.suite} on ${a.host} -> ${b.suite} on ${b.host}`);
@@ -68,6 +69,13 @@ function diffCompiler({ compiler: a }: Lock, { compiler: b }: Lock, add: Add): v
   }
   if (!changed && a.rootfs.sha256 !== b.rootfs.sha256)
     add("the compiler's files are laid out in another way, by another version of twinseal");
+}
+
+/** An image is named by its digest: the same one with other files means that somebody, or our unpacking, changed. */
+function diffImages(a: LockedImage, b: LockedImage, add: Add): void {
+  if (a.image !== b.image) add(`C compiler ${a.image} -> ${b.image}`);
+  else if (a.host !== b.host) add(`C compiler ${b.image}: host ${a.host} -> ${b.host}`);
+  else if (a.rootfs.sha256 !== b.rootfs.sha256) add(`C compiler ${b.image}: same image, other files`, true);
 }
 
 function diffModules(before: Lock, after: Lock, add: Add): void {

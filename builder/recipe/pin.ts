@@ -135,9 +135,16 @@ async function lockCompiler(
   workDir: string,
   deps: PinDeps,
 ): Promise<LockedCompiler | undefined> {
+  if (deps.imageFrom !== undefined && (compiler === undefined || !("image" in compiler))) {
+    throw new TwinsealError("caller", "IMAGE_UNUSED", "the recipe has no compiler from an image", {
+      hint: "leave --image-from out",
+    });
+  }
   if (compiler === undefined) return undefined;
-  if ("image" in compiler)
-    throw new TwinsealError("caller", "COMPILER_UNSUPPORTED", "a compiler from an image cannot be locked yet");
+  if ("image" in compiler) {
+    const { lockImage } = await import("./pin-image.ts");
+    return lockImage(compiler.image, deps);
+  }
   const { pinDebian } = await import("./pin-debian.ts");
   return pinDebian(compiler, { ...deps, workDir: join(workDir, "debian") });
 }

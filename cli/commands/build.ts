@@ -59,6 +59,7 @@ export async function buildDeps(deps: CliDeps): Promise<BuildDeps> {
     debianMirrors: deps.debianMirrors,
     host: readHost(),
     gitEnv: gitEnvOf(deps.env),
+    registryAuth: deps.registryAuth,
     driver: { insideDir: deps.insideDir, uid: deps.uid, gid: deps.gid, arch: deps.arch },
     toolVersion: deps.toolVersion,
     now: deps.now,

@@ -1,9 +1,12 @@
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import { readHost } from "../../builder/host.ts";
+import { withoutMade } from "../../builder/inputs/fetch-compiler.ts";
 import { fetchInputs } from "../../builder/inputs/fetch.ts";
 import { gitEnvOf } from "../../builder/inputs/git.ts";
 import { nowhere, planFetch } from "../../builder/inputs/plan-fetch.ts";
+import { compilerTree } from "../../builder/prepare-inputs.ts";
 import { findRecipe } from "../../builder/recipe/catalog.ts";
 import { assertLockFits, loadLock } from "../../builder/recipe/load-lock.ts";
 import { loadRecipe } from "../../builder/recipe/load.ts";
@@ -13,12 +16,17 @@ import type { CliDeps } from "../deps.ts";
 const optionsSchema = z.strictObject({
   spec: z.string().min(1).optional(),
   offline: z.boolean().default(false),
+  imageFrom: z.string().min(1).optional(),
 });
 
 export function fetchCommand(deps: CliDeps): Command {
   return new Command("fetch")
     .argument("[spec]", "recipe, as name or name@version; without it ./twinseal.yaml")
     .option("--offline", "fetch nothing: digest what is there, and fail when something is missing")
+    .option(
+      "--image-from <path>",
+      "take the compiler's image from an OCI layout or a docker save file; the lock's digests hold",
+    )
     .action(async (spec: string | undefined, flags: Record<string, unknown>) => {
       const options = await deps.parse(optionsSchema, { spec, ...flags });
       const found = await findRecipe(options.spec, deps);
@@ -36,13 +44,17 @@ export function fetchCommand(deps: CliDeps): Command {
           host,
           offline: options.offline,
           gitEnv: gitEnvOf(deps.env),
+          registryAuth: deps.registryAuth,
+          imageFrom: options.imageFrom === undefined ? undefined : resolve(deps.cwd, options.imageFrom),
           onProgress: (fetched) => progress.fetch(fetched),
           signal: deps.signal,
         });
       } finally {
         progress.close();
       }
-      const blobs = planFetch(lock, host, nowhere);
+      const unmade = await withoutMade(lock, store);
+      if (lock.compiler !== undefined && unmade.compiler === undefined) await compilerTree(store, lock.compiler);
+      const blobs = planFetch(unmade, host, nowhere);
       // What was there already was only looked at; a fetch that says "complete" has digested it.
       for (const { sha256 } of blobs) await verifyBlob(store, sha256);
       const sizeBytes = blobs.reduce((sum, blob) => sum + blob.sizeBytes, 0);

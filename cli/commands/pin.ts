@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { rename, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { z } from "zod";
 import { canonicalJsonText } from "../../builder/canonical-json.ts";
@@ -18,23 +18,38 @@ import { diffLocks, type LockChange } from "../../builder/recipe/pin-diff.ts";
 import { pinRecipe } from "../../builder/recipe/pin.ts";
 import { openWorkspace } from "../../builder/workspace.ts";
 import type { CliDeps } from "../deps.ts";
+import { printImage } from "../print-image.ts";
 
 const optionsSchema = z.strictObject({
   from: z.string().min(1).optional(),
   check: z.boolean().default(false),
   diff: z.boolean().default(false),
   dryRun: z.boolean().default(false),
+  imageFrom: z.string().min(1).optional(),
+  resolveImage: z.string().min(1).optional(),
 });
 
 export function pinCommand(deps: CliDeps): Command {
   return new Command("pin")
-    .argument("<spec>", "name@version; in a project with twinseal.yaml also @version")
+    .argument("[spec]", "name@version; in a project with twinseal.yaml also @version")
     .option("--from <url>", "fetch a git source from this URL or path; its identity stays the recipe's")
     .option("--check", "resolve again and fail when the lock is not what pin would write; writes nothing")
     .option("--diff", "say in words what changes")
     .option("--dry-run", "resolve and show, write nothing")
-    .action(async (spec: string, flags: unknown) => {
+    .option(
+      "--image-from <path>",
+      "take the compiler's image from an OCI layout or a docker save file; its digest stays the recipe's",
+    )
+    .option(
+      "--resolve-image <name>",
+      "print an image's name with the digest that its tag has now, as a recipe wants it",
+    )
+    .action(async (spec: string | undefined, flags: unknown) => {
       const options = await deps.parse(optionsSchema, flags);
+      if (options.resolveImage !== undefined) return printImage(options.resolveImage, spec, deps);
+      if (spec === undefined) {
+        throw new TwinsealError("caller", "USAGE", "missing required argument 'spec'", { hint: "write name@version" });
+      }
       const place = await placeRecipe(/^\d/.test(spec) ? `@${spec}` : spec, deps);
       if (place.version === undefined) {
         throw new TwinsealError("caller", "VERSION_MISSING", `${spec} names no version`, {
@@ -73,6 +88,8 @@ export function pinCommand(deps: CliDeps): Command {
           debianMirrors: deps.debianMirrors,
           debianKeyring: () => debianKeyring({ TWINSEAL_DEBIAN_KEYRING: deps.env["TWINSEAL_DEBIAN_KEYRING"] }),
           aptEnv: aptEnvOf(deps.env),
+          registryAuth: deps.registryAuth,
+          imageFrom: options.imageFrom === undefined ? undefined : resolve(deps.cwd, options.imageFrom),
           say: deps.say,
           signal: deps.signal,
         },
