@@ -29,7 +29,7 @@ export type PlannedTarget = {
 export type BuildJob = {
   readonly subject: Subject;
   readonly inputs: HostInputs;
-  readonly driver: SandboxDriver;
+  readonly drivers: Readonly<Record<Side, SandboxDriver>>;
   readonly memory: MemoryPlan;
   /** Where the matched artifact goes; both runs lie in a directory per platform below it. */
   readonly folder: string;
@@ -57,7 +57,7 @@ export async function buildTarget(planned: PlannedTarget, job: BuildJob, deps: T
   const against = job.against === undefined ? {} : { against: judgeAgainst(job.against, name, agreed) };
   const [artifact] = matchedArtifacts(judgement);
   if (artifact === undefined) return { platform, ...runs, ...judgement, ...against };
-  const check = await executeCheck(job.subject, platform, targetDir, deps.host, job.driver, job.workDir);
+  const check = await executeCheck(job.subject, platform, targetDir, deps.host, job.drivers.a, job.workDir);
   if (check?.ran !== true || check.passed) await placeArtifact(join(targetDir, "a", name), job.folder, artifact);
   return {
     platform,
@@ -80,7 +80,7 @@ async function runTwin(planned: PlannedTarget, targetDir: string, job: BuildJob,
     fixed: variations.fixed,
   };
   const side = (id: Side) => ({
-    driver: job.driver,
+    driver: job.drivers[id],
     workDir: join(job.workDir, `${platform.replace("/", "-")}-${id}`),
     runDir: join(targetDir, id),
     scratchBytes: job.memory.scratchBytes,

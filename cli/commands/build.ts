@@ -58,7 +58,7 @@ export async function buildDeps(deps: CliDeps): Promise<BuildDeps> {
     proxies: deps.proxies,
     host: readHost(),
     gitEnv: gitEnvOf(deps.env),
-    driver: { insideDir: deps.insideDir, uid: deps.uid, gid: deps.gid, arch: deps.arch },
+    driver: { insideDir: deps.insideDir, uid: deps.uid, gid: deps.gid, arch: deps.arch, env: deps.env },
     toolVersion: deps.toolVersion,
     now: deps.now,
     signal: deps.signal,

@@ -128,7 +128,7 @@ async function openPlain(
   const recipePath = join(repository, "manifests", name, "recipe.yaml");
   const recipe = parseRecipe(await readFile(recipePath, "utf8"), recipePath);
   const { a } = planVariations(
-    { cpuCount: host.cpuCount, memoryBytes: host.availableBytes, clockShift: true, timeNamespace: true },
+    { cpuCount: host.cpuCount, memoryBytes: host.availableBytes, unvaried: {} },
     {},
   );
   const plan = planBuild({ recipe, lock, platform: host.platform, side: "a", variation: a, timeoutMs: 3_600_000 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { dimensions } from "../../builder/dimensions.ts";
 import { CLOCK_OFFSET, planVariations } from "../../builder/variations.ts";
 
-const power = { cpuCount: 4, memoryBytes: 32 * 1024 ** 3, clockShift: true, timeNamespace: true } as const;
+const power = { cpuCount: 4, memoryBytes: 32 * 1024 ** 3, unvaried: {} } as const;
 
 describe("planVariations", () => {
   it("gives the two sides different values for every key", () => {
@@ -41,7 +41,7 @@ describe("planVariations", () => {
   });
 
   it("says why a dimension that the machine cannot vary is not varied", () => {
-    const { b, unvaried } = planVariations({ ...power, clockShift: "ptrace is forbidden" }, {});
+    const { b, unvaried } = planVariations({ ...power, unvaried: { time: "ptrace is forbidden" } }, {});
     expect(b.clock).toBeNull();
     expect(unvaried.time).toBe("ptrace is forbidden");
   });

@@ -34,9 +34,6 @@ func buildRoot(spec Spec) {
 			bindScratch(spec, dir)
 		}
 	}
-	for _, file := range spec.Files {
-		writeFile(spec, file)
-	}
 	mountDevices(root)
 	makeDir(root + "/proc")
 	must("mounting /proc", mountProc(root+"/proc"))

@@ -1,0 +1,201 @@
+import type { ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdir, stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { TwinsealError } from "../errors.ts";
+import { containerArgv, containerBinds, type ContainerParts } from "./container-argv.ts";
+import { layRoot } from "./container-root.ts";
+import type { RefusedPowers, SandboxDriver, SandboxRun, SandboxSpec } from "./driver.ts";
+import { engineFailure } from "./engine-failure.ts";
+import { runEngine, type Engine } from "./engine.ts";
+import { sandboxFailure } from "./failure.ts";
+import { receiveFiles } from "./received-files.ts";
+import { rootImage } from "./root-image.ts";
+import { sendSandbox, type ContainedSpec } from "./source-stream.ts";
+import { watchSandbox } from "./watch.ts";
+
+/**
+ * Driver `docker` or `podman`: one container for each sandbox. The engine makes namespaces, mounts and limits; our
+ * program (inside/) is the first process, looks whether they are as asked, and does the rest as under `namespaces`.
+ * Nothing of the host is writable inside: plan and source go in over standard input, outputs come over standard output.
+ */
+export function createOciDriver(engine: Engine, program: string, arch: string): SandboxDriver {
+  return {
+    id: engine.name,
+    tools: { [engine.name]: engine.version },
+    run: (spec, run) => runContainer({ engine, program, arch }, spec, run, false),
+  };
+}
+
+/** Starts a container that runs nothing, to hear what it cannot vary. Throws what a build's would. */
+export async function tryContainer(place: ContainerPlace, workDir: string): Promise<RefusedPowers> {
+  let refused: RefusedPowers | undefined;
+  await runContainer(
+    place,
+    emptySpec(workDir),
+    {
+      workDir,
+      timeoutMs: 60_000,
+      onEvent: (event) => {
+        if (event.event === "power") refused = event.refused;
+      },
+    },
+    true,
+  );
+  if (refused === undefined) throw new TwinsealError("world", "SANDBOX_FAILED", "the container did not tell what it can");
+  return refused;
+}
+
+export type ContainerPlace = { readonly engine: Engine; readonly program: string; readonly arch: string };
+
+async function runContainer(
+  { engine, program, arch }: ContainerPlace,
+  spec: SandboxSpec,
+  run: SandboxRun,
+  preflight: boolean,
+): Promise<readonly string[]> {
+  await mkdir(spec.outputTo, { recursive: true });
+  const layout = await layRoot(spec);
+  const parts: ContainerParts = {
+    engine: engine.name,
+    rootless: engine.rootless,
+    image: await rootImage(engine, layout.links, arch),
+    name: `twinseal-${randomUUID()}`,
+    program,
+    rootBinds: layout.binds,
+  };
+  const binds = containerBinds(parts, spec);
+  if (!engine.rootless) await assertReadable(binds.map(({ from }) => from));
+  const plan = containedSpec(
+    spec,
+    binds.map(({ to }) => to),
+    preflight,
+  );
+  await using files = receiveFiles(spec);
+  const startedAt = new Date();
+  try {
+    return await watchSandbox(
+      {
+        argv: [engine.name, ...containerArgv(parts, spec)],
+        env: engine.env,
+        feed: (stdin) => sendSandbox(stdin, plan, spec.source.from),
+        receiveFile: files.receive,
+        kill: (child) => killContainer(engine, parts.name, child),
+        notStarted: (error) => new TwinsealError("world", "ENGINE_MISSING", `starting ${engine.name}: ${error.message}`),
+        explain: (code, signal, errors) => explain(engine, parts.name, startedAt, { code, signal, errors }),
+      },
+      run,
+    );
+  } catch (error) {
+    await removeContainer(engine, parts.name); // an engine that was killed could not do it by itself
+    throw error;
+  }
+}
+
+/** Leaves out every path of the host. */
+function containedSpec(spec: SandboxSpec, mounts: readonly string[], preflight: boolean): ContainedSpec {
+  const { rootfs: _rootfs, binds: _binds, outputTo: _outputTo, source, ...rest } = spec;
+  const { from: _from, ...tree } = source;
+  return {
+    ...rest,
+    source: tree,
+    contained: true,
+    preflight,
+    mounts,
+    ownerUid: spec.uid,
+    ownerGid: spec.gid,
+  };
+}
+
+/** A daemon's container is another user: what only we may read it may not. */
+async function assertReadable(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const { mode } = await stat(path);
+    if ((mode & 0o004) !== 0) continue;
+    throw new TwinsealError("world", "INPUT_UNREADABLE", `the container's user may not read ${path}`, {
+      hint: "set umask 022, remove the directory `twinseal store path` prints and fetch again; or use --driver namespaces",
+    });
+  }
+}
+
+const KILL_MS = 10_000;
+
+/**
+ * Kills by name, since the client's end is not the container's. The client is left to end by itself: killed between
+ * creating and starting, it would leave a container that never runs.
+ */
+async function killContainer(engine: Engine, name: string, child: ChildProcess): Promise<void> {
+  await quietly(engine, ["kill", name]);
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const alive = () => child.exitCode === null && child.signalCode === null;
+  if (alive()) await Promise.race([ended, delay(KILL_MS, undefined, { ref: false })]);
+  if (alive()) child.kill("SIGKILL");
+}
+
+async function removeContainer(engine: Engine, name: string): Promise<void> {
+  await quietly(engine, ["rm", "--force", name]);
+}
+
+/** A container that is gone already, or an engine that does not answer, is no further fault. */
+async function quietly(engine: Engine, argv: readonly string[]): Promise<void> {
+  await runEngine(engine, argv, { timeoutMs: KILL_MS }).catch(() => {});
+}
+
+type Ended = { readonly code: number | null; readonly signal: string | null; readonly errors: string };
+
+async function explain(engine: Engine, name: string, since: Date, ended: Ended): Promise<TwinsealError> {
+  if (ended.code === 137) {
+    const memory = await ranOutOfMemory(engine, name, since);
+    return new TwinsealError(
+      "world",
+      "KILLED",
+      memory ? "the container was killed for lack of memory" : "the container was killed by someone else, or for lack of memory",
+      { hint: memory ? "free memory, raise the container's limit, or build with --sequential" : `was it ${engine.name} kill?` },
+    );
+  }
+  if (/^inside: /m.test(ended.errors)) return sandboxFailure(ended.code, ended.signal, ended.errors);
+  return engineFailure(engine.name, ended.errors || `it ended with ${ended.signal ?? `exit code ${ended.code}`}`);
+}
+
+/** The container is removed by now; the engine remembers its last events. */
+async function ranOutOfMemory(engine: Engine, name: string, since: Date): Promise<boolean> {
+  const filters = ["--filter", `container=${name}`, "--filter", "event=oom"];
+  const until = String(Math.ceil(Date.now() / 1000) + 1);
+  const from = String(Math.floor(since.getTime() / 1000));
+  try {
+    const events = await runEngine(engine, ["events", "--since", from, "--until", until, ...filters], {
+      timeoutMs: KILL_MS,
+    });
+    return events.code === 0 && events.stdout.trim() !== "";
+  } catch {
+    return false;
+  }
+}
+
+function emptySpec(workDir: string): SandboxSpec {
+  return {
+    hostname: "preflight",
+    domainname: "example.test",
+    scratchBytes: 1 << 20,
+    uid: 4242,
+    gid: 777,
+    umask: 0o022,
+    cpus: [],
+    uname26: false,
+    fixedAddresses: false,
+    terminal: false,
+    firstPid: 0,
+    clock: null,
+    uptimeOffsetSeconds: 0,
+    rootfs: "",
+    binds: [],
+    source: { from: "", to: "/work", reverseOrder: false, timeSeconds: 0, readOnly: false },
+    writable: [],
+    files: [],
+    steps: [],
+    outputFrom: "/result",
+    outputTo: workDir,
+    outputs: [],
+    maxOutputBytes: 0,
+  };
+}
