@@ -35,26 +35,26 @@ export function containerArgv(parts: ContainerParts, spec: SandboxSpec): readonl
     "run",
     "--rm", // the engine removes it, also when we are dead
     "--interactive", // our pipe: its end is the container's
-    ...["--name", parts.name],
-    ...["--label", "twinseal.sandbox=1"],
-    ...["--pull", "never"],
-    ...["--network", "none"],
-    ...["--ipc", "none"], // no /dev/shm
+    `--name=${parts.name}`,
+    "--label=twinseal.sandbox=1",
+    "--pull=never",
+    "--network=none",
+    "--ipc=none", // no /dev/shm
     "--read-only",
-    ...["--cap-drop", "ALL"],
-    ...["--security-opt", "no-new-privileges"],
-    ...["--pids-limit", String(MAX_TASKS)],
-    ...["--log-driver", "none"],
-    ...["--user", `${spec.uid}:${spec.gid}`],
-    ...["--hostname", spec.hostname],
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    `--pids-limit=${MAX_TASKS}`,
+    "--log-driver=none",
+    `--user=${spec.uid}:${spec.gid}`,
+    `--hostname=${spec.hostname}`,
     ...ownArguments(parts, spec),
-    ...containerBinds(parts, spec).flatMap(bindArgument),
-    ...maskedFiles.flatMap((name) => bindArgument({ from: "/dev/null", to: `/proc/${name}` })),
-    ...["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].flatMap((to) => bindArgument({ from: "/dev/null", to })),
-    ...writableDirs(spec).flatMap((dir) => scratchArgument(parts.engine, dir, spec)),
-    ...["--tmpfs", "/sys:ro,nosuid,nodev,noexec,size=4k,mode=0000"],
-    ...["--workdir", "/"],
-    ...["--entrypoint", PROGRAM_PATH],
+    ...containerBinds(parts, spec).map(bindArgument),
+    ...maskedFiles.map((name) => bindArgument({ from: "/dev/null", to: `/proc/${name}` })),
+    ...["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].map((to) => bindArgument({ from: "/dev/null", to })),
+    ...writableDirs(spec).map((dir) => scratchArgument(parts.engine, dir, spec)),
+    "--tmpfs=/sys:ro,nosuid,nodev,noexec,size=4k,mode=0555",
+    "--workdir=/",
+    `--entrypoint=${PROGRAM_PATH}`,
     parts.image,
     "contain",
   ];
@@ -64,7 +64,7 @@ export function containerArgv(parts: ContainerParts, spec: SandboxSpec): readonl
 function ownArguments(parts: ContainerParts, spec: SandboxSpec): readonly string[] {
   switch (parts.engine) {
     case "docker":
-      return ["--domainname", spec.domainname];
+      return [`--domainname=${spec.domainname}`];
     case "podman":
       return [
         "--read-only-tmpfs=false", // else /tmp, /run and /var/tmp can be written to
@@ -72,22 +72,22 @@ function ownArguments(parts: ContainerParts, spec: SandboxSpec): readonly string
         "--passwd=false",
         "--systemd=false",
         "--http-proxy=false",
-        ...["--sdnotify", "ignore"],
-        ...["--security-opt", `mask=${hiddenPaths.join(":")}`],
+        "--sdnotify=ignore",
+        `--security-opt=mask=${hiddenPaths.join(":")}`,
         // Our files stay ours, so that what the caller may read the build may read.
-        ...(parts.rootless ? ["--userns", `keep-id:uid=${spec.uid},gid=${spec.gid}`] : []),
+        ...(parts.rootless ? [`--userns=keep-id:uid=${spec.uid},gid=${spec.gid}`] : []),
       ];
   }
 }
 
 /** The value is a line of CSV. */
-function bindArgument({ from, to }: SandboxBind): readonly string[] {
+function bindArgument({ from, to }: SandboxBind): string {
   const fields = ["type=bind", `source=${from}`, `target=${to}`, "readonly"];
-  return ["--mount", fields.map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(",")];
+  return `--mount=${fields.map((field) => (/[",]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(",")}`;
 }
 
-function scratchArgument(engine: EngineName, dir: string, spec: SandboxSpec): readonly string[] {
+function scratchArgument(engine: EngineName, dir: string, spec: SandboxSpec): string {
   const options = ["rw", "exec", "nosuid", "nodev", `size=${spec.scratchBytes}`, "mode=0755"];
   const own = engine === "docker" ? [`uid=${spec.uid}`, `gid=${spec.gid}`] : ["notmpcopyup", "U"]; // U: the user's
-  return ["--tmpfs", `${dir}:${[...options, ...own].join(",")}`];
+  return `--tmpfs=${dir}:${[...options, ...own].join(",")}`;
 }

@@ -18,9 +18,7 @@ export type RootLayout = { readonly binds: readonly SandboxBind[]; readonly link
 
 /** The directories that a step may write to: a tmpfs each. */
 export function writableDirs(spec: SandboxSpec): readonly string[] {
-  return [
-    ...new Set([spec.source.to, spec.outputFrom, ...spec.writable, ...spec.steps.flatMap(({ fresh }) => fresh)]),
-  ];
+  return [...new Set([spec.source.to, spec.outputFrom, ...spec.writable, ...spec.steps.flatMap(({ fresh }) => fresh)])];
 }
 
 /**

@@ -32,13 +32,15 @@ const known: readonly Words[] = [
   },
   {
     code: "ENGINE_DOWN",
-    words: /cannot connect to the docker daemon|is the docker daemon running|unable to connect to podman|connection refused/i,
+    words:
+      /cannot connect to the docker daemon|is the docker daemon running|unable to connect to podman|connection refused/i,
     reason: "no engine answers",
     fix: (engine) => start[engine],
   },
   {
     code: "ENGINE_ROOTLESS_LIMIT",
-    words: /no sub[ug]id ranges|cannot find mappings|insufficient [UG]IDs|not enough (available )?IDs|newuidmap|newgidmap/i,
+    words:
+      /no sub[ug]id ranges|cannot find mappings|insufficient [UG]IDs|not enough (available )?IDs|newuidmap|newgidmap/i,
     reason: "without root, the engine has too few user ids to give the build another one",
     fix: () =>
       "sudo apt-get install uidmap; sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER; podman system migrate",

@@ -60,9 +60,14 @@ export async function findEngine(name: EngineName, env: Environment, uid: number
   const parsed = parseVersion(result.stdout);
   if (result.code !== 0 || parsed === undefined) throw engineFailure(name, result.stderr || "it told no version");
   if (name === "docker" && parsed.Server === undefined) {
-    throw new TwinsealError("world", "ENGINE_MISSING", "the docker program here is another one's, and names no engine", {
-      hint: "use --driver podman",
-    });
+    throw new TwinsealError(
+      "world",
+      "ENGINE_MISSING",
+      "the docker program here is another one's, and names no engine",
+      {
+        hint: "use --driver podman",
+      },
+    );
   }
   const version = parsed.Server?.Version ?? parsed.Client?.Version ?? "";
   assertNewEnough(name, version);
@@ -118,7 +123,12 @@ export function assertNewEnough(name: EngineName, version: string): void {
   const [major = Number.NaN, minor = Number.NaN] = version.split(".").map((part) => Number.parseInt(part, 10));
   const [needMajor, needMinor] = oldest[name];
   if (major > needMajor || (major === needMajor && minor >= needMinor)) return;
-  throw new TwinsealError("world", "ENGINE_TOO_OLD", `${name} is ${version || "of no version"}, too old for a sandbox`, {
-    hint: `${name} ${needMajor}.${needMinor} or newer is needed`,
-  });
+  throw new TwinsealError(
+    "world",
+    "ENGINE_TOO_OLD",
+    `${name} is ${version || "of no version"}, too old for a sandbox`,
+    {
+      hint: `${name} ${needMajor}.${needMinor} or newer is needed`,
+    },
+  );
 }

@@ -30,10 +30,7 @@ export function sandboxFailure(code: number | null, signal: string | null, error
 }
 
 function outOfMemory(): TwinsealError {
-  return new TwinsealError(
-    "world",
-    "KILLED",
-    "the sandbox was killed, most likely by the kernel for lack of memory",
-    { hint: "free memory, or build with --sequential" },
-  );
+  return new TwinsealError("world", "KILLED", "the sandbox was killed, most likely by the kernel for lack of memory", {
+    hint: "free memory, or build with --sequential",
+  });
 }

@@ -42,7 +42,8 @@ export async function tryContainer(place: ContainerPlace, workDir: string): Prom
     },
     true,
   );
-  if (refused === undefined) throw new TwinsealError("world", "SANDBOX_FAILED", "the container did not tell what it can");
+  if (refused === undefined)
+    throw new TwinsealError("world", "SANDBOX_FAILED", "the container did not tell what it can");
   return refused;
 }
 
@@ -81,7 +82,8 @@ async function runContainer(
         feed: (stdin) => sendSandbox(stdin, plan, spec.source.from),
         receiveFile: files.receive,
         kill: (child) => killContainer(engine, parts.name, child),
-        notStarted: (error) => new TwinsealError("world", "ENGINE_MISSING", `starting ${engine.name}: ${error.message}`),
+        notStarted: (error) =>
+          new TwinsealError("world", "ENGINE_MISSING", `starting ${engine.name}: ${error.message}`),
         explain: (code, signal, errors) => explain(engine, parts.name, startedAt, { code, signal, errors }),
       },
       run,
@@ -149,8 +151,14 @@ async function explain(engine: Engine, name: string, since: Date, ended: Ended):
     return new TwinsealError(
       "world",
       "KILLED",
-      memory ? "the container was killed for lack of memory" : "the container was killed by someone else, or for lack of memory",
-      { hint: memory ? "free memory, raise the container's limit, or build with --sequential" : `was it ${engine.name} kill?` },
+      memory
+        ? "the container was killed for lack of memory"
+        : "the container was killed by someone else, or for lack of memory",
+      {
+        hint: memory
+          ? "free memory, raise the container's limit, or build with --sequential"
+          : `was it ${engine.name} kill?`,
+      },
     );
   }
   if (/^inside: /m.test(ended.errors)) return sandboxFailure(ended.code, ended.signal, ended.errors);

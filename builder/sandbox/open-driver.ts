@@ -46,7 +46,11 @@ export type DriverPlace = {
 export async function openDrivers(choice: DriverChoice, place: DriverPlace, deps: DriverDeps): Promise<OpenedDrivers> {
   const a = await openDriver(choice.a, place, deps);
   const b = choice.a === choice.b ? a : await openDriver(choice.b, place, deps);
-  return { a: a.driver, b: b.driver, power: { unvaried: { ...b.power.unvaried, ...sameDriver(a.driver.id, b.driver.id) } } };
+  return {
+    a: a.driver,
+    b: b.driver,
+    power: { unvaried: { ...b.power.unvaried, ...sameDriver(a.driver.id, b.driver.id) } },
+  };
 }
 
 /** What is known of a choice before anything was tried, for a plan that is only shown. */

@@ -27,7 +27,7 @@ export function receiveFiles(spec: Pick<SandboxSpec, "outputs" | "outputTo" | "m
     opened.add(file);
     return {
       write: async (bytes) => {
-        for (let done = 0; done < bytes.length; ) done += (await written(file, bytes, done)).bytesWritten;
+        for (let done = 0; done < bytes.length;) done += (await written(file, bytes, done)).bytesWritten;
       },
       close: async () => {
         await file.datasync();

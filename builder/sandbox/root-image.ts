@@ -114,6 +114,13 @@ function tarHeader(entry: TarEntry, sizeBytes: number): Buffer {
   put(156, 1, { file: "0", link: "2", dir: "5" }[entry.type]);
   put(157, 100, entry.target ?? "");
   put(257, 8, "ustar\x0000");
-  put(148, 8, `${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `);
+  put(
+    148,
+    8,
+    `${header
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, "0")}\0 `,
+  );
   return header;
 }

@@ -51,7 +51,7 @@ async function* filePieces(root: string, path: string): AsyncGenerator<Buffer> {
   await using file = await open(join(root, path));
   const { size, mode } = await file.stat();
   yield line({ path, kind: "file", executable: (mode & 0o100) !== 0, sizeBytes: size });
-  for (let left = size; left > 0; ) {
+  for (let left = size; left > 0;) {
     const buffer = Buffer.allocUnsafe(Math.min(left, CHUNK_BYTES));
     const { bytesRead } = await file.read(buffer, 0, buffer.length);
     if (bytesRead === 0) throw new TwinsealError("world", "SOURCE_CHANGED", `${path} changed while it was read`);

@@ -56,8 +56,8 @@ export async function watchSandbox(sandbox: WatchedSandbox, run: SandboxRun): Pr
       child.on("error", (error) => reject(sandbox.notStarted(error)));
       child.on("close", (code, signal) => resolve({ code, signal }));
     });
-    const reading = readEvents(child.stdout, createEventReader(onEvent, sandbox.receiveFile)).catch(
-      (error: unknown) => stop(unreadable(error)),
+    const reading = readEvents(child.stdout, createEventReader(onEvent, sandbox.receiveFile)).catch((error: unknown) =>
+      stop(unreadable(error)),
     );
     const feeding = sandbox.feed?.(child.stdin).catch((error: unknown) => {
       // A sandbox that ended says itself why it did.
@@ -79,9 +79,13 @@ async function readEvents(stdout: AsyncIterable<Buffer>, read: (chunk: Buffer) =
 }
 
 function endedEarly(error: unknown): boolean {
-  return ["EPIPE", "ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE", "ERR_STREAM_DESTROYED", "ERR_STREAM_UNABLE_TO_PIPE"].includes(
-    systemCodeOf(error) ?? "",
-  );
+  return [
+    "EPIPE",
+    "ECONNRESET",
+    "ERR_STREAM_PREMATURE_CLOSE",
+    "ERR_STREAM_DESTROYED",
+    "ERR_STREAM_UNABLE_TO_PIPE",
+  ].includes(systemCodeOf(error) ?? "");
 }
 
 function unreadable(error: unknown): TwinsealError {

@@ -87,7 +87,13 @@ async function startDaemon(dir: string): Promise<Daemon> {
     const options = ["--data-root", "data", "--exec-root", "exec", "--pidfile", "docker.pid"];
     const daemon = spawn(
       "dockerd",
-      ["--bridge=none", "--iptables=false", "-H", `unix://${dir}/docker.sock`, ...options.map((one) => absolute(dir, one))],
+      [
+        "--bridge=none",
+        "--iptables=false",
+        "-H",
+        `unix://${dir}/docker.sock`,
+        ...options.map((one) => absolute(dir, one)),
+      ],
       { stdio: ["ignore", "ignore", "pipe"] },
     );
     child = daemon;

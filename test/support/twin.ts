@@ -36,6 +36,8 @@ export type TwinOptions = {
   /** Overrides of what the machine can vary, for refusals of the kernel that cannot be had here. */
   readonly unvaried?: Unvaried;
   readonly main?: string;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
   readonly onEvent?: (side: Side, event: SandboxEvent) => void;
 };
 
@@ -136,7 +138,14 @@ export async function openTwinBench(
       recipe.fix ?? {},
     );
     const plan = (side: "a" | "b") =>
-      planBuild({ recipe, lock, platform: host.platform, side, variation: variations[side], timeoutMs: 300_000 });
+      planBuild({
+        recipe,
+        lock,
+        platform: host.platform,
+        side,
+        variation: variations[side],
+        timeoutMs: options.timeoutMs ?? 300_000,
+      });
     const context = {
       lock: { sha256: sha256Of("a lock of a test") },
       local: true,
@@ -152,6 +161,7 @@ export async function openTwinBench(
       scratchBytes: 2 * 1024 ** 3,
       now: Date.now,
       newId: randomUUID,
+      signal: options.signal,
       onEvent: (event: SandboxEvent) => options.onEvent?.(id, event),
     });
     const runs = await executeTwin(
