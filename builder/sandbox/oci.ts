@@ -1,6 +1,7 @@
 import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
+import type { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { TwinsealError } from "../errors.ts";
 import { containerArgv, containerBinds, type ContainerParts } from "./container-argv.ts";
@@ -79,7 +80,10 @@ async function runContainer(
       {
         argv: [engine.name, ...containerArgv(parts, spec)],
         env: engine.env,
-        feed: (stdin) => sendSandbox(stdin, plan, spec.source.from),
+        feed: async (stdin) => {
+          await sendSandbox(stdin, plan, spec.source.from);
+          keepAlive(stdin);
+        },
         receiveFile: files.receive,
         kill: (child) => killContainer(engine, parts.name, child),
         notStarted: (error) =>
@@ -92,6 +96,16 @@ async function runContainer(
     await removeContainer(engine, parts.name); // an engine that was killed could not do it by itself
     throw error;
   }
+}
+
+/** Far more often than init needs it (longestSilence in inside/contain.go). */
+const HEARTBEAT_MS = 3_000;
+
+/** Lets init know that we live: an engine that is killed does not close the container's standard input. */
+function keepAlive(stdin: Writable): void {
+  const timer = setInterval(() => stdin.write("\n"), HEARTBEAT_MS);
+  timer.unref();
+  stdin.once("close", () => clearInterval(timer));
 }
 
 /** Leaves out every path of the host. */

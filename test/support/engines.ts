@@ -12,6 +12,8 @@ import { engineNames, findEngine, runEngine, type Engine, type EngineName } from
 /** A real engine with nothing in it but what the test puts there; gone with its scope, with all its containers. */
 export type TestEngine = AsyncDisposable & {
   readonly engine: Engine;
+  /** Where its data lie, if it is ours alone. */
+  readonly dir: string;
   /** For twinseal, to find it. */
   readonly env: Readonly<Record<string, string>>;
   /** Names of all containers, also of those that do not run. */
@@ -65,6 +67,7 @@ async function testEngine(
   };
   return {
     engine,
+    dir,
     env,
     containers,
     crash: async () => daemon?.stop("SIGKILL"),

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // containMain is PID 1 of a container that an engine has made as the driver asked. It believes nothing of that: what the
@@ -35,9 +36,34 @@ func containMain() {
 	for _, file := range spec.Files {
 		writeFile(spec, file)
 	}
-	go dieWithParent(input)
+	go dieInSilence(input)
 	runSteps(spec)
 	emit(Event{Event: "done", Files: eachOutput(spec, sendOutput)})
+}
+
+// longestSilence is many times the driver's heartbeat (HEARTBEAT_MS in oci.ts).
+const longestSilence = 30 * time.Second
+
+// dieInSilence ends the container when the driver's side of the pipe is closed, and when nothing comes any more: an
+// engine that was killed leaves the pipe open.
+func dieInSilence(pipe io.Reader) {
+	heard := make(chan struct{}, 1)
+	go func() {
+		for {
+			select {
+			case <-heard:
+			case <-time.After(longestSilence):
+				fail("nothing was heard of the driver for " + longestSilence.String())
+			}
+		}
+	}()
+	beat := make([]byte, 64)
+	for {
+		if _, err := pipe.Read(beat); err != nil {
+			os.Exit(exitSetup)
+		}
+		heard <- struct{}{}
+	}
 }
 
 const (
