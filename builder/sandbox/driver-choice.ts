@@ -14,8 +14,8 @@ export type DriverChoice = { readonly a: DriverName | undefined; readonly b: Dri
 /** Pure. Throws `caller/DRIVER_UNKNOWN` for a text that `driverPattern` refuses. */
 export function chooseDrivers(text: string | undefined): DriverChoice {
   if (text === undefined || text === "") return { a: undefined, b: undefined };
-  const [a, b = a, ...more] = text.split(",").map((name) => driverNames.find((known) => known === name));
-  if (a === undefined || b === undefined || more.length > 0) {
+  const [a, b = a] = text.split(",").map((name) => driverNames.find((known) => known === name));
+  if (!driverPattern.test(text)) {
     throw new TwinsealError("caller", "DRIVER_UNKNOWN", `no driver ${JSON.stringify(text)}`, {
       hint: `write one of ${driverNames.join(", ")}, or two of them for A and B: namespaces,oci`,
     });

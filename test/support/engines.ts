@@ -12,7 +12,7 @@ import { engineNames, findEngine, runEngine, type Engine, type EngineName } from
 /** A real engine with nothing in it but what the test puts there; gone with its scope, with all its containers. */
 export type TestEngine = AsyncDisposable & {
   readonly engine: Engine;
-  /** Where its data lie, if it is ours alone. */
+  /** Where its data lie when it is the test's own, else empty. */
   readonly dir: string;
   /** For twinseal, to find it. */
   readonly env: Readonly<Record<string, string>>;
@@ -60,6 +60,7 @@ async function testEngine(
   daemon: Daemon | undefined,
 ): Promise<TestEngine> {
   const engine = await findEngine(name, env, process.getuid?.() ?? 0);
+  const isOwn = daemon !== undefined || env["CONTAINERS_STORAGE_CONF"]?.startsWith(`${dir}/`) === true;
   const containers = async () => {
     const listed = await runEngine(engine, ["ps", "--all", "--format", "{{.Names}}"], { timeoutMs: 30_000 });
     if (listed.code !== 0) throw new Error(listed.stderr);
@@ -67,13 +68,13 @@ async function testEngine(
   };
   return {
     engine,
-    dir,
+    dir: isOwn ? dir : "",
     env,
     containers,
     crash: async () => daemon?.stop("SIGKILL"),
     restart: async () => daemon?.start(),
     [Symbol.asyncDispose]: async () => {
-      if (daemon !== undefined || name === "podman") {
+      if (isOwn) {
         const names = await containers().catch(() => []);
         for (const one of names) await runEngine(engine, ["rm", "--force", one], { timeoutMs: 30_000 }).catch(() => {});
       }
