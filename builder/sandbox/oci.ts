@@ -1,15 +1,12 @@
-import type { ChildProcess } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
 import type { Writable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
 import { TwinsealError } from "../errors.ts";
 import { containerArgv, containerBinds, type ContainerParts } from "./container-argv.ts";
+import { explainEnd, killContainer, removeContainer } from "./container-end.ts";
 import { layRoot } from "./container-root.ts";
 import type { RefusedPowers, SandboxDriver, SandboxRun, SandboxSpec } from "./driver.ts";
-import { engineFailure } from "./engine-failure.ts";
-import { runEngine, type Engine } from "./engine.ts";
-import { sandboxFailure } from "./failure.ts";
+import type { Engine } from "./engine.ts";
 import { receiveFiles } from "./received-files.ts";
 import { rootImage } from "./root-image.ts";
 import { sendSandbox, type ContainedSpec } from "./source-stream.ts";
@@ -88,12 +85,12 @@ async function runContainer(
         kill: (child) => killContainer(engine, parts.name, child),
         notStarted: (error) =>
           new TwinsealError("world", "ENGINE_MISSING", `starting ${engine.name}: ${error.message}`),
-        explain: (code, signal, errors) => explain(engine, parts.name, startedAt, { code, signal, errors }),
+        explain: (code, signal, errors) => explainEnd(engine, parts.name, startedAt, { code, signal, errors }),
       },
       run,
     );
   } catch (error) {
-    await removeContainer(engine, parts.name); // an engine that was killed could not do it by itself
+    await removeContainer(engine, parts.name);
     throw error;
   }
 }
@@ -131,66 +128,6 @@ async function assertReadable(paths: readonly string[]): Promise<void> {
     throw new TwinsealError("world", "INPUT_UNREADABLE", `the container's user may not read ${path}`, {
       hint: "set umask 022, remove the directory `twinseal store path` prints and fetch again; or use --driver namespaces",
     });
-  }
-}
-
-const KILL_MS = 10_000;
-
-/**
- * Kills by name, since the client's end is not the container's. The client is left to end by itself: killed between
- * creating and starting, it would leave a container that never runs.
- */
-async function killContainer(engine: Engine, name: string, child: ChildProcess): Promise<void> {
-  await quietly(engine, ["kill", name]);
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const alive = () => child.exitCode === null && child.signalCode === null;
-  if (alive()) await Promise.race([ended, delay(KILL_MS, undefined, { ref: false })]);
-  if (alive()) child.kill("SIGKILL");
-}
-
-async function removeContainer(engine: Engine, name: string): Promise<void> {
-  await quietly(engine, ["rm", "--force", name]);
-}
-
-/** A container that is gone already, or an engine that does not answer, is no further fault. */
-async function quietly(engine: Engine, argv: readonly string[]): Promise<void> {
-  await runEngine(engine, argv, { timeoutMs: KILL_MS }).catch(() => {});
-}
-
-type Ended = { readonly code: number | null; readonly signal: string | null; readonly errors: string };
-
-async function explain(engine: Engine, name: string, since: Date, ended: Ended): Promise<TwinsealError> {
-  if (ended.code === 137) {
-    const memory = await ranOutOfMemory(engine, name, since);
-    return new TwinsealError(
-      "world",
-      "KILLED",
-      memory
-        ? "the container was killed for lack of memory"
-        : "the container was killed by someone else, or for lack of memory",
-      {
-        hint: memory
-          ? "free memory, raise the container's limit, or build with --sequential"
-          : `was it ${engine.name} kill?`,
-      },
-    );
-  }
-  if (/^inside: /m.test(ended.errors)) return sandboxFailure(ended.code, ended.signal, ended.errors);
-  return engineFailure(engine.name, ended.errors || `it ended with ${ended.signal ?? `exit code ${ended.code}`}`);
-}
-
-/** The container is removed by now; the engine remembers its last events. */
-async function ranOutOfMemory(engine: Engine, name: string, since: Date): Promise<boolean> {
-  const filters = ["--filter", `container=${name}`, "--filter", "event=oom"];
-  const until = String(Math.ceil(Date.now() / 1000) + 1);
-  const from = String(Math.floor(since.getTime() / 1000));
-  try {
-    const events = await runEngine(engine, ["events", "--since", from, "--until", until, ...filters], {
-      timeoutMs: KILL_MS,
-    });
-    return events.code === 0 && events.stdout.trim() !== "";
-  } catch {
-    return false;
   }
 }
 

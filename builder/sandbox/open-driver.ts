@@ -4,10 +4,10 @@ import { TwinsealError, messageOf } from "../errors.ts";
 import { runProcess } from "../process.ts";
 import type { LockedToolchain } from "../recipe/lock.ts";
 import type { Store } from "../store/store.ts";
-import type { Unvaried, VaryingPower } from "../variations.ts";
 import { findAnyEngine, type DriverChoice, type DriverName } from "./driver-choice.ts";
-import type { RefusedPowers, SandboxDriver } from "./driver.ts";
-import { findEngine, type Engine, type EngineName, type Environment } from "./engine.ts";
+import { containerLimits, sameDriver, type DriverPower } from "./driver-power.ts";
+import type { SandboxDriver } from "./driver.ts";
+import { findEngine, type Engine, type Environment } from "./engine.ts";
 import { insideProgram } from "./inside-program.ts";
 import { createNamespacesDriver } from "./namespaces.ts";
 import { createOciDriver, tryContainer } from "./oci.ts";
@@ -22,9 +22,6 @@ export type DriverDeps = {
   /** The caller's environment: an engine's program gets what it knows of it. */
   readonly env: Environment;
 };
-
-/** What the driver can vary; processors and memory are the host's. */
-export type DriverPower = Omit<VaryingPower, "cpuCount" | "memoryBytes">;
 
 export type OpenedDriver = { readonly driver: SandboxDriver; readonly power: DriverPower };
 
@@ -51,17 +48,6 @@ export async function openDrivers(choice: DriverChoice, place: DriverPlace, deps
     b: b.driver,
     power: { unvaried: { ...b.power.unvaried, ...sameDriver(a.driver.id, b.driver.id) } },
   };
-}
-
-/** What is known of a choice before anything was tried, for a plan that is only shown. */
-export function plannedPower({ a, b }: DriverChoice, arch: string): DriverPower {
-  const clock: Unvaried = arch === "x64" ? {} : { time: "the clock can be shifted on amd64 hosts only, for now" };
-  const own = b === undefined || b === "namespaces" ? {} : containerLimits(b === "oci" ? undefined : b, {});
-  return { unvaried: { ...clock, ...own, ...sameDriver(a, b) } };
-}
-
-function sameDriver(a: string | undefined, b: string | undefined): Unvaried {
-  return a === b ? { driver: "both sides ran under the same driver" } : {};
 }
 
 /**
@@ -127,22 +113,6 @@ async function openContainers(engine: Engine, place: DriverPlace, deps: DriverDe
     driver: createOciDriver(engine, program, deps.arch),
     power: { unvaried: containerLimits(engine.name, refused) },
   };
-}
-
-/** What a container cannot vary: what engines have no option for, and what this one refused. */
-export function containerLimits(engine: EngineName | undefined, refused: RefusedPowers): Unvaried {
-  const what = engine ?? "a container engine";
-  const said = (reason: string | undefined, of: string) =>
-    reason === undefined ? undefined : `${what} forbids it: ${of}: ${reason}`;
-  const reasons = {
-    uptime: `${what} makes no time namespace`,
-    "process-ids": `${what} leaves no right to choose process ids`,
-    domainname: engine === "podman" ? "podman has no option for a domain name" : undefined,
-    time: said(refused["time"], "shifting the clock"),
-    "kernel-release": said(refused["kernel-release"], "another kernel release"),
-    aslr: said(refused["aslr"], "fixed addresses"),
-  };
-  return Object.fromEntries(Object.entries(reasons).filter(([, reason]) => reason !== undefined));
 }
 
 function helperProgram(place: DriverPlace, deps: DriverDeps): Promise<string> {
