@@ -29,6 +29,26 @@ export async function rootImage(engine: Engine, links: readonly RootLink[], arch
   throw new TwinsealError("world", "ENGINE_FAILED", `${engine.name} loaded an image and has it not as ${archive.name}`);
 }
 
+/** Names of the images that builds have left with an engine. */
+export async function listRootImages(engine: Engine): Promise<readonly string[]> {
+  const asked = await runEngine(
+    engine,
+    ["image", "ls", "--filter", `label=${IMAGE_LABEL}`, "--format", "{{.Repository}}:{{.Tag}}"],
+    { timeoutMs: IMAGE_MS },
+  );
+  if (asked.code !== 0) throw engineFailure(engine.name, asked.stderr);
+  return asked.stdout.split("\n").filter((line) => line !== "");
+}
+
+/** Removes those of them that no container uses. */
+export async function removeRootImages(engine: Engine): Promise<void> {
+  const filter = `label=${IMAGE_LABEL}`;
+  const pruned = await runEngine(engine, ["image", "prune", "--all", "--force", "--filter", filter], {
+    timeoutMs: IMAGE_MS,
+  });
+  if (pruned.code !== 0) throw engineFailure(engine.name, pruned.stderr);
+}
+
 export type RootArchive = { readonly name: string; readonly layerId: string; readonly bytes: Buffer };
 
 const inspectSchema = z.tuple([z.object({ Id: z.string().min(1), RootFS: z.object({ Layers: z.array(z.string()) }) })]);

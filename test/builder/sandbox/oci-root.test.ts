@@ -6,7 +6,13 @@ import { digestRootfs } from "../../../builder/inputs/rootfs.ts";
 import { layRoot } from "../../../builder/sandbox/container-root.ts";
 import type { SandboxSpec } from "../../../builder/sandbox/driver.ts";
 import { engineNames, runEngine } from "../../../builder/sandbox/engine.ts";
-import { IMAGE_NAME, rootArchive, rootImage } from "../../../builder/sandbox/root-image.ts";
+import {
+  IMAGE_NAME,
+  listRootImages,
+  removeRootImages,
+  rootArchive,
+  rootImage,
+} from "../../../builder/sandbox/root-image.ts";
 import { openEngine, type TestEngine } from "../../support/engines.ts";
 import { openToolchain, type TestToolchain } from "../../support/toolchain.ts";
 import { compileFixture, openTwinBench } from "../../support/twin.ts";
@@ -101,7 +107,7 @@ for (const name of engineNames) {
       expect(digestRootfs(rootfs)).toEqual(before);
     });
 
-    it("an image of the same name with other content is not used", async (context) => {
+    it("an image of the same name with other content is not used, and gc finds them all", async (context) => {
       if (typeof engine === "string") return context.skip(engine);
       const links = [{ path: "/bin", target: "usr/bin" }];
       const id = await rootImage(engine.engine, links, process.arch);
@@ -113,6 +119,9 @@ for (const name of engineNames) {
       expect(tagged.code, tagged.stderr).toBe(0);
       expect(own).toContain(IMAGE_NAME);
       expect(await rootImage(engine.engine, links, process.arch)).toBe(id);
+      expect((await listRootImages(engine.engine)).length).toBeGreaterThan(0);
+      await removeRootImages(engine.engine);
+      expect(await listRootImages(engine.engine)).toEqual([]);
     });
   });
 }
