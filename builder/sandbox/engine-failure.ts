@@ -70,12 +70,20 @@ const known: readonly Words[] = [
 
 /** Turns what an engine said on standard error into an error with a cure; unknown words are told as they are. */
 export function engineFailure(engine: EngineName, said: string): TwinsealError {
-  const text = said.replace(/^WARNING: .*\n?/gm, "").trim();
-  const found = known.find(({ words }) => words.test(text));
+  const found = known.find(({ words }) => words.test(said));
+  const text = theError(said);
   if (found === undefined) {
     return new TwinsealError("world", "ENGINE_FAILED", `${engine} failed: ${text}`, {
       hint: "run twinseal doctor, or use another --driver",
     });
   }
   return new TwinsealError("world", found.code, `${engine}: ${found.reason}: ${text}`, { hint: found.fix(engine) });
+}
+
+/** Without the warnings that engines print around it. */
+function theError(said: string): string {
+  const lines = said.split("\n").filter((line) => line.trim() !== "");
+  const errors = lines.filter((line) => /^(error|docker|inside)\b/i.test(line));
+  const others = lines.filter((line) => !/^WARNING: |level=(warning|info)/.test(line));
+  return (errors.length > 0 ? errors : others).join("; ") || "it said nothing";
 }

@@ -99,6 +99,19 @@ describe("an engine that cannot be used", () => {
 });
 
 describe("what an engine says is told apart", () => {
+  it("and told without the warnings around it", () => {
+    // podman 4.3.1 for a user without a line in /etc/subuid
+    const said = [
+      "Resource limits are not supported and ignored on cgroups V1 rootless systems",
+      'time="2026-11-25T02:44:43Z" level=error msg="cannot find UID/GID for user joe: no subuid ranges found for user \\"joe\\" in /etc/subuid"',
+      "Error: keep-id requires additional UIDs or GIDs defined in /etc/subuid and /etc/subgid to function correctly: %!w(<nil>)",
+    ];
+    const failure = engineFailure("podman", said.join("\n"));
+    expect(failure.code).toBe("ENGINE_ROOTLESS_LIMIT");
+    expect(failure.message).toContain("keep-id requires");
+    expect(failure.message).not.toContain("Resource limits");
+  });
+
   it.for([
     [
       "ENGINE_ROOTLESS_LIMIT",
