@@ -24,7 +24,7 @@ describe("planVariations", () => {
   it("gives each process a share of the memory that there is, and B less than A", () => {
     const limits = (memoryBytes: number, cpuCount: number) => {
       const { a, b } = planVariations({ ...power, memoryBytes, cpuCount }, {});
-      return [a.memoryLimitBytes, b.memoryLimitBytes].map((bytes) => bytes / 1024 ** 2);
+      return [a.memoryLimitBytes, b.memoryLimitBytes].map((bytes) => Math.floor(bytes / 1024 ** 2));
     };
     expect(limits(64 * 1024 ** 3, 2)).toEqual([3072, 2048]);
     expect(limits(6 * 1024 ** 3, 4)).toEqual([768, 512]);
