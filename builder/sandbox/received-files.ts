@@ -23,8 +23,9 @@ export function receiveFiles(spec: Pick<SandboxSpec, "outputs" | "outputTo" | "m
       throw new TwinsealError("caller", "OUTPUT_TOO_LARGE", "the outputs are larger than the limit");
     }
     // The mode tells only whether it can be run: the build's umask is one of the variations.
-    const file = await open(join(spec.outputTo, name), "wx", executable ? 0o755 : 0o644);
+    const file = await open(join(spec.outputTo, name), "wx");
     opened.add(file);
+    await file.chmod(executable ? 0o755 : 0o644); // whatever our own umask
     return {
       write: async (bytes) => {
         for (let done = 0; done < bytes.length;) done += (await written(file, bytes, done)).bytesWritten;

@@ -107,6 +107,43 @@ for (const name of engineNames) {
       expect(digestRootfs(rootfs)).toEqual(before);
     });
 
+    it("an input that the container's user may not read is named before anything runs", async (context) => {
+      if (typeof engine === "string") return context.skip(engine);
+      if (engine.engine.rootless) return context.skip("without root the container's user is us");
+      const closed = join(dir, `closed-${name}`);
+      await mkdir(closed, { mode: 0o700 });
+      await using bench = await openTwinBench(toolchain, [], { driver: name, env: engine.env, rootfsDir: rootfs });
+      const run = bench.drivers.a.run(
+        {
+          hostname: "closed",
+          domainname: "example.test",
+          scratchBytes: 1 << 20,
+          uid: 4242,
+          gid: 777,
+          umask: 0o022,
+          cpus: [],
+          uname26: false,
+          fixedAddresses: false,
+          terminal: false,
+          firstPid: 0,
+          clock: null,
+          uptimeOffsetSeconds: 0,
+          rootfs: "",
+          binds: [{ from: closed, to: "/in" }],
+          source: { from: "", to: "/work", reverseOrder: false, timeSeconds: 0, readOnly: false },
+          writable: [],
+          files: [],
+          steps: [],
+          outputFrom: "/result",
+          outputTo: join(dir, "result"),
+          outputs: [],
+          maxOutputBytes: 0,
+        },
+        { workDir: dir, timeoutMs: 60_000, onEvent: () => {} },
+      );
+      await expect(run).rejects.toMatchObject({ code: "INPUT_UNREADABLE", message: expect.stringContaining(closed) });
+    });
+
     it("an image of the same name with other content is not used, and gc finds them all", async (context) => {
       if (typeof engine === "string") return context.skip(engine);
       const links = [{ path: "/bin", target: "usr/bin" }];
