@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { platformSchema } from "./platform.ts";
+import { driverPattern } from "./sandbox/driver-choice.ts";
 
 /** What both doors, CLI and Action, hand to `buildRecipe`; the descriptions are their help texts. */
 export const buildOptionsSchema = z.strictObject({
@@ -11,7 +12,13 @@ export const buildOptionsSchema = z.strictObject({
   offline: z.boolean().default(false).describe("never use the network; fail when the store lacks an input"),
   dryRun: z.boolean().default(false).describe("print both plans and their dimensions, and build nothing"),
   against: z.string().min(1).optional().describe("compare with a published file, a SHA256SUMS file or sha256:<digest>"),
-  driver: z.enum(["namespaces"]).default("namespaces").describe("sandbox driver"),
+  driver: z
+    .string()
+    .regex(driverPattern, "write namespaces, oci, docker or podman, or two of them for A and B: namespaces,oci")
+    .optional()
+    .describe(
+      "sandbox driver: namespaces, oci, docker or podman, or two of them for A and B; default: namespaces where they work, else oci",
+    ),
   timeoutMinutes: z
     .number()
     .positive()

@@ -30,7 +30,7 @@ export type PlannedTarget = {
 export type BuildJob = {
   readonly subject: Subject;
   readonly inputs: HostInputs;
-  readonly driver: SandboxDriver;
+  readonly drivers: Readonly<Record<Side, SandboxDriver>>;
   readonly memory: MemoryPlan;
   /** Where the matched artifact goes; both runs lie in a directory per platform below it. */
   readonly folder: string;
@@ -79,7 +79,7 @@ async function checkArtifacts(
   if (program === undefined) return {};
   const links = wanted.links === undefined ? {} : { links: await checkLinkage(program, wanted.links) };
   const place = { program, others, rootfsDir: job.inputs.rootfsDir ?? "", workDir: job.workDir };
-  const check = await executeCheck(job.subject, platform, place, deps.host, job.driver);
+  const check = await executeCheck(job.subject, platform, place, deps.host, job.drivers.a);
   return { ...links, ...(check === undefined ? {} : { check }) };
 }
 
@@ -99,7 +99,7 @@ async function runTwin(planned: PlannedTarget, targetDir: string, job: BuildJob,
     fixed: variations.fixed,
   };
   const side = (id: Side) => ({
-    driver: job.driver,
+    driver: job.drivers[id],
     workDir: join(job.workDir, `${platform.replace("/", "-")}-${id}`),
     runDir: join(targetDir, id),
     scratchBytes: job.memory.scratchBytes,

@@ -20,7 +20,9 @@ import { loadRecipe } from "./recipe/load.ts";
 import type { Recipe } from "./recipe/schema.ts";
 import { makeReport, type JudgedTarget, type Report } from "./report.ts";
 import { renderReportHtml } from "./report-html.ts";
-import { openDriver, type DriverDeps } from "./sandbox/open-driver.ts";
+import { chooseDrivers } from "./sandbox/driver-choice.ts";
+import { plannedPower } from "./sandbox/driver-power.ts";
+import { openDrivers, type DriverDeps } from "./sandbox/open-driver.ts";
 import type { Store } from "./store/store.ts";
 import type { LaneState } from "./twin.ts";
 import { planVariations, type VaryingPower } from "./variations.ts";
@@ -71,12 +73,9 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     options.against === undefined ? undefined : await loadAgainst(resolve(deps.cwd, options.against), options.against);
   const memory = planMemory(subject.lock, deps.host.availableBytes, options.sequential);
   const hostPower = { cpuCount: deps.host.cpuCount, memoryBytes: memory.sideBytes };
+  const choice = chooseDrivers(options.driver);
   if (options.dryRun) {
-    const power: VaryingPower = {
-      ...hostPower,
-      clockShift: deps.driver.arch === "x64" ? true : "the clock can be shifted on amd64 hosts only, for now",
-      timeNamespace: true,
-    };
+    const power: VaryingPower = { ...hostPower, ...plannedPower(choice, deps.driver.arch) };
     return {
       kind: "planned",
       name: subject.recipe.name,
@@ -100,7 +99,8 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
   });
   await using workspace = await openWorkspace(deps.store.root, process.pid, randomUUID());
   const inputs = await prepareInputs(subject, toolchain, deps.store, workspace.dir);
-  const opened = await openDriver(
+  const drivers = await openDrivers(
+    choice,
     { goroot: inputs.toolchainDir, toolchain, workDir: workspace.dir, store: deps.store },
     deps.driver,
   );
@@ -108,7 +108,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
   const job = {
     subject,
     inputs,
-    driver: opened.driver,
+    drivers,
     memory,
     folder,
     workDir: workspace.dir,
@@ -116,7 +116,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
   };
   const targets: JudgedTarget[] = [];
   for (const platform of platforms) {
-    const planned = planTarget(subject, platform, { ...opened.power, ...hostPower }, options);
+    const planned = planTarget(subject, platform, { ...drivers.power, ...hostPower }, options);
     targets.push(await buildTarget(planned, job, deps));
   }
   const report = makeReport({

@@ -15,7 +15,7 @@ export type ProcessOptions = {
   readonly timeoutMs: number;
   /** More output than this ends the process with an error. */
   readonly maxOutputBytes?: number;
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   readonly signal?: AbortSignal;
 };
 

@@ -38,22 +38,25 @@ export type Variation = {
   readonly clock: { readonly seconds: number; readonly nanos: number } | null;
 };
 
-/** What this machine and driver can vary; a string is the reason why not. */
+/** Reasons for dimensions that are not varied. */
+export type Unvaried = Readonly<Partial<Record<DimensionId, string>>>;
+
+/** What this machine and driver can vary. */
 export type VaryingPower = {
   readonly cpuCount: number;
   /** What the processes of one side may use together. */
   readonly memoryBytes: number;
-  readonly clockShift: true | string;
-  readonly timeNamespace: true | string;
+  /** What the driver cannot vary; all else it can. */
+  readonly unvaried: Unvaried;
 };
 
 export type Variations = {
   readonly a: Variation;
   readonly b: Variation;
   /** Dimensions that cannot be varied here, with the reason. */
-  readonly unvaried: Readonly<Partial<Record<DimensionId, string>>>;
+  readonly unvaried: Unvaried;
   /** Dimensions the recipe fixes, with its reason. */
-  readonly fixed: Readonly<Partial<Record<DimensionId, string>>>;
+  readonly fixed: Unvaried;
 };
 
 const DAY_SECONDS = 86_400;
@@ -171,14 +174,12 @@ export function planVariations(
   power: VaryingPower,
   fix: Readonly<Partial<Record<DimensionId, string | undefined>>>,
 ): Variations {
-  const unvaried: Partial<Record<DimensionId, string>> = {
+  const unvaried: Unvaried = {
     "cpu-model": "the same processor; its cpuid instruction cannot be hidden",
     "memory-size": "the same machine; sysinfo tells its memory",
-    driver: "both sides ran under the same driver",
+    ...(power.cpuCount < 2 ? { "cpu-count": "this machine has one processor" } : {}),
+    ...power.unvaried,
   };
-  if (power.cpuCount < 2) unvaried["cpu-count"] = "this machine has one processor";
-  if (power.clockShift !== true) unvaried.time = power.clockShift;
-  if (power.timeNamespace !== true) unvaried.uptime = power.timeNamespace;
   const fixed = definedReasons(fix);
   const memoryLimitBytes = processBytes(power);
   const a: Variation = { ...reference, memoryLimitBytes };

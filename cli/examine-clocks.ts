@@ -1,11 +1,11 @@
-import { readFile, readdir } from "node:fs/promises";
+import { readFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { runProcess, type ProcessResult } from "../builder/process.ts";
 import { toolPath } from "../builder/sandbox/preflight.ts";
 import type { Finding } from "./examine.ts";
 
 /** Whether build B can live on another day: needs ptrace, and the helper program knows amd64 only. */
-export async function examineClockShift(arch: string, storeRoot: string): Promise<Finding> {
+export async function examineClockShift(arch: string, program: string | undefined): Promise<Finding> {
   const base = { id: "clock-shift", what: "clock shift" };
   if (arch !== "x64") {
     return {
@@ -23,7 +23,6 @@ export async function examineClockShift(arch: string, storeRoot: string): Promis
       fix: "sudo sysctl -w kernel.yama.ptrace_scope=1",
     };
   }
-  const program = await helperProgram(storeRoot);
   if (program === undefined) {
     return { ...base, state: "yes", reason: "ptrace is not forbidden by a setting; the first build tries it for real" };
   }
@@ -60,11 +59,15 @@ async function readPtraceScope(): Promise<number | undefined> {
   }
 }
 
-async function helperProgram(storeRoot: string): Promise<string | undefined> {
+/** The newest program that an earlier build made for its sandboxes, if there was one. */
+export async function helperProgram(storeRoot: string): Promise<string | undefined> {
   try {
     const dir = join(storeRoot, "inside");
-    const name = (await readdir(dir)).find((entry) => /^[0-9a-f]{64}$/.test(entry));
-    return name === undefined ? undefined : join(dir, name);
+    const programs = (await readdir(dir)).filter((entry) => /^[0-9a-f]{64}$/.test(entry));
+    const made = await Promise.all(
+      programs.map(async (name) => ({ path: join(dir, name), atMs: (await stat(join(dir, name))).mtimeMs })),
+    );
+    return made.toSorted((left, right) => right.atMs - left.atMs)[0]?.path;
   } catch {
     return undefined; // no build has been made here yet
   }

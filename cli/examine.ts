@@ -6,7 +6,8 @@ import { hostSchema } from "../builder/platform.ts";
 import { runProcess } from "../builder/process.ts";
 import { toolPath, toolVersion, trySudo, tryUserNamespaces } from "../builder/sandbox/preflight.ts";
 import type { CliDeps } from "./deps.ts";
-import { examineClockShift, examineTimeNamespace } from "./examine-clocks.ts";
+import { examineClockShift, examineTimeNamespace, helperProgram } from "./examine-clocks.ts";
+import { examineEngines } from "./examine-engines.ts";
 
 /** One line of `doctor`; `limited` means that a build works, with less. */
 export type Finding = {
@@ -23,16 +24,30 @@ type ExamineDeps = Pick<CliDeps, "arch" | "uid" | "storeRoot" | "env" | "knownPr
 export async function examine(deps: ExamineDeps): Promise<readonly Finding[]> {
   const platform = examinePlatform(deps.arch);
   if (platform.state === "no") return [platform, examineNode()];
-  const [tools, namespaces, ...others] = await Promise.all([
+  const program = await helperProgram(deps.storeRoot);
+  const [tools, namespaces, engines, ...others] = await Promise.all([
     examineTools(),
     examineNamespaces(deps.uid),
-    examineClockShift(deps.arch, deps.storeRoot),
+    examineEngines(deps, program),
+    examineClockShift(deps.arch, program),
     examineTimeNamespace(),
     examineStore(deps.storeRoot),
     examineProxies(deps),
     examineGit(),
   ]);
-  return [platform, examineNode(), ...tools, ...namespaces, examineMemory(), ...others];
+  const sandboxes = orAnEngine([...tools, ...namespaces], engines);
+  return [platform, examineNode(), ...sandboxes, ...engines, examineMemory(), ...others];
+}
+
+/** Where an engine can make the sandboxes, what namespaces lack keeps nobody from building. */
+function orAnEngine(findings: readonly Finding[], engines: readonly Finding[]): readonly Finding[] {
+  const engine = engines.find(({ state }) => state === "yes");
+  if (engine === undefined) return findings;
+  return findings.map((finding) =>
+    finding.state === "no"
+      ? { ...finding, state: "limited", reason: `${finding.reason}; ${engine.id} takes over` }
+      : finding,
+  );
 }
 
 function examinePlatform(arch: string): Finding {

@@ -70,7 +70,7 @@ function plannedValue(id: DimensionId, v: Variation): string {
     time: v.clock === null ? "now" : `${v.clock.seconds} s later`,
     "cpu-model": "",
     "memory-size": "",
-    driver: "",
+    driver: "as --driver says",
   };
   return values[id];
 }

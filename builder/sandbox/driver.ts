@@ -17,6 +17,9 @@ export type SandboxStep = {
   readonly graph: string;
 };
 
+/** Reasons why a container cannot vary a dimension, by dimension; told by init when it was asked to try. */
+export type RefusedPowers = Readonly<Record<string, string>>;
+
 /** Mirrors `Spec` in inside/spec.go. `from`, `root` and `outputTo` are paths of the host, all others of the sandbox. */
 export type SandboxSpec = {
   readonly hostname: string;
@@ -56,6 +59,7 @@ export type SandboxSpec = {
 
 export type SandboxEvent =
   | { readonly event: "ready" }
+  | { readonly event: "power"; readonly refused: RefusedPowers }
   | { readonly event: "start"; readonly step: string }
   | { readonly event: "output"; readonly step: string; readonly text: string }
   | { readonly event: "graph"; readonly step: string; readonly packages: readonly string[] }
@@ -68,6 +72,8 @@ export type SandboxEvent =
     }
   | { readonly event: "error"; readonly step: string; readonly text: string }
   | { readonly event: "done"; readonly files: readonly string[] };
+
+export type DriverId = "namespaces" | "docker" | "podman";
 
 export type SandboxRun = {
   /** Directory for the driver's own files; emptied by the caller afterwards. */
@@ -82,7 +88,7 @@ export type SandboxRun = {
  * fails is told through its `exit` event. Throws when the sandbox itself could not be made or was killed.
  */
 export type SandboxDriver = {
-  readonly id: "namespaces";
+  readonly id: DriverId;
   readonly tools: Readonly<Record<string, string>>;
   readonly run: (spec: SandboxSpec, run: SandboxRun) => Promise<readonly string[]>;
 };

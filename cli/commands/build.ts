@@ -60,7 +60,7 @@ export async function buildDeps(deps: CliDeps): Promise<BuildDeps> {
     host: readHost(),
     gitEnv: gitEnvOf(deps.env),
     registryAuth: deps.registryAuth,
-    driver: { insideDir: deps.insideDir, uid: deps.uid, gid: deps.gid, arch: deps.arch },
+    driver: { insideDir: deps.insideDir, uid: deps.uid, gid: deps.gid, arch: deps.arch, env: deps.env },
     toolVersion: deps.toolVersion,
     now: deps.now,
     signal: deps.signal,

@@ -5,6 +5,8 @@ import { TwinsealError } from "../../builder/errors.ts";
 import { blobsOf } from "../../builder/inputs/plan-fetch.ts";
 import { hasProject, lockPathsOf, manifestNames, placeRecipe } from "../../builder/recipe/catalog.ts";
 import { loadLock } from "../../builder/recipe/load-lock.ts";
+import { engineNames, findEngine } from "../../builder/sandbox/engine.ts";
+import { listRootImages, removeRootImages } from "../../builder/sandbox/root-image.ts";
 import { findGarbage, removeGarbage } from "../../builder/store/garbage.ts";
 import { verifyStore } from "../../builder/store/store-check.ts";
 import type { CliDeps } from "../deps.ts";
@@ -64,14 +66,38 @@ function gcCommand(deps: CliDeps): Command {
         });
       const store = await deps.store();
       const garbage = await findGarbage(store, keep);
+      const images = await engineImages(deps, options.dryRun);
       if (!options.dryRun) await removeGarbage(garbage);
       deps.finish({
         exitCode: 0,
         code: options.dryRun ? "garbage-found" : "garbage-removed",
-        document: { store: store.root, locks, entries: garbage.entries, sizeBytes: garbage.sizeBytes },
-        text: `${options.dryRun ? "would remove" : "removed"} ${garbage.entries} entries, with what was left over ${megabytes(garbage.sizeBytes)}; kept what ${locks.length} locks need\n`,
+        document: { store: store.root, locks, entries: garbage.entries, sizeBytes: garbage.sizeBytes, images },
+        text: `${options.dryRun ? "would remove" : "removed"} ${garbage.entries} entries, with what was left over ${megabytes(garbage.sizeBytes)}${imagesText(images)}; kept what ${locks.length} locks need\n`,
       });
     });
+}
+
+type EngineImages = { readonly engine: string; readonly images: readonly string[] };
+
+/** Root images that builds left with container engines; an engine that does not answer keeps its own. */
+async function engineImages(deps: CliDeps, dryRun: boolean): Promise<readonly EngineImages[]> {
+  const found = await Promise.all(
+    engineNames.map(async (name): Promise<readonly EngineImages[]> => {
+      try {
+        const engine = await findEngine(name, deps.env, deps.uid);
+        const images = await listRootImages(engine);
+        if (images.length > 0 && !dryRun) await removeRootImages(engine);
+        return images.length > 0 ? [{ engine: name, images }] : [];
+      } catch {
+        return [];
+      }
+    }),
+  );
+  return found.flat();
+}
+
+function imagesText(found: readonly EngineImages[]): string {
+  return found.map(({ engine, images }) => `, ${images.length} images of ${engine}`).join("");
 }
 
 async function knownLocks(deps: CliDeps): Promise<readonly string[]> {

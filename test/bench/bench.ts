@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { repository } from "../support/toolchain.ts";
+import { benchDriver } from "./driver.bench.ts";
 import { benchFetch } from "./fetch.bench.ts";
 import { median, type Figure } from "./figure.ts";
 import { benchFirstCompile, benchMemory, benchTwin } from "./twin.bench.ts";
@@ -31,6 +32,9 @@ const benches: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
   fetch: () => benchFetch("cometbft", "0.38.23", pairs),
   "first-compile": () => benchFirstCompile("cometbft", "0.38.23", 3),
   memory: () => benchMemory("node_exporter", "1.12.1"),
+  "driver-namespaces": () => benchDriver("namespaces", 2 * pairs),
+  "driver-docker": () => benchDriver("docker", 2 * pairs),
+  "driver-podman": () => benchDriver("podman", 2 * pairs),
   "twin-node_exporter": () => benchTwin("node_exporter", "1.12.1", pairs),
   "twin-cosmovisor": () => benchTwin("cosmovisor", "1.7.1", pairs),
 };

@@ -3,7 +3,7 @@ export type Figure = {
   readonly name: string;
   readonly value: number;
   readonly limit: number;
-  readonly unit: "ratio" | "s" | "MiB";
+  readonly unit: "ratio" | "s" | "ms" | "MiB";
   /** The single measurements. */
   readonly detail: string;
 };

@@ -127,10 +127,7 @@ async function openPlain(
   await copySource(lock.source, { store, recipeDir: repository }, join(dir, "source"));
   const recipePath = join(repository, "manifests", name, "recipe.yaml");
   const recipe = parseRecipe(await readFile(recipePath, "utf8"), recipePath);
-  const { a } = planVariations(
-    { cpuCount: host.cpuCount, memoryBytes: host.availableBytes, clockShift: true, timeNamespace: true },
-    {},
-  );
+  const { a } = planVariations({ cpuCount: host.cpuCount, memoryBytes: host.availableBytes, unvaried: {} }, {});
   const plan = planBuild({ recipe, lock, platform: host.platform, side: "a", variation: a, timeoutMs: 3_600_000 });
   const step = plan.steps.find(({ id }) => id === "build");
   if (step === undefined) throw new Error("the plan has no build");

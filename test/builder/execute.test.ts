@@ -41,7 +41,7 @@ function planFor(
     ...extra,
   });
   const variation = planVariations(
-    { ...bench.opened.power, cpuCount: host.cpuCount, memoryBytes: host.availableBytes / 2 },
+    { ...bench.drivers.power, cpuCount: host.cpuCount, memoryBytes: host.availableBytes / 2 },
     {},
   )[side];
   return planBuild({
@@ -73,7 +73,7 @@ async function execute(plan: Plan, main: string, options: { driver?: SandboxDriv
       fixed: {},
     },
     {
-      driver: options.driver ?? bench.opened.driver,
+      driver: options.driver ?? bench.drivers.a,
       workDir: join(place, "work"),
       runDir,
       scratchBytes: options.scratchBytes ?? 2 * 1024 ** 3,
@@ -89,7 +89,7 @@ const hello = 'package main\n\nfunc main() { println("hello") }\n';
 
 /** The real driver, given another sandbox than the plan's. */
 function driverWith(change: (spec: SandboxSpec) => SandboxSpec): SandboxDriver {
-  return { ...bench.opened.driver, run: (spec, run) => bench.opened.driver.run(change(spec), run) };
+  return { ...bench.drivers.a, run: (spec, run) => bench.drivers.a.run(change(spec), run) };
 }
 
 describe("the trap of the field: a build over a warm cache", () => {

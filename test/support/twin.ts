@@ -12,15 +12,16 @@ import type { Lock } from "../../builder/recipe/lock.ts";
 import { loadRunFolder } from "../../builder/run-folder.ts";
 import type { SandboxEvent } from "../../builder/sandbox/driver.ts";
 import { insideProgram } from "../../builder/sandbox/inside-program.ts";
+import { chooseDrivers } from "../../builder/sandbox/driver-choice.ts";
 import { createNamespacesDriver, type NamespacesAccess } from "../../builder/sandbox/namespaces.ts";
-import { openDriver, type OpenedDriver } from "../../builder/sandbox/open-driver.ts";
+import { openDrivers, type OpenedDrivers } from "../../builder/sandbox/open-driver.ts";
 import { executeTwin, type Side, type TwinDeps, type TwinRuns } from "../../builder/twin.ts";
-import { planVariations } from "../../builder/variations.ts";
+import { planVariations, type Unvaried } from "../../builder/variations.ts";
 import { repository, type TestToolchain } from "./toolchain.ts";
 
 /** A tiny program with a step before its build, built twice for real; gone with its scope. */
 export type TwinBench = AsyncDisposable & {
-  readonly opened: OpenedDriver;
+  readonly drivers: OpenedDrivers;
   readonly dir: string;
   readonly build: (
     options: TwinOptions,
@@ -33,8 +34,10 @@ export type TwinOptions = {
   readonly order?: TwinDeps["order"];
   readonly fix?: Recipe["fix"];
   /** Overrides of what the machine can vary, for refusals of the kernel that cannot be had here. */
-  readonly clockShift?: true | string;
+  readonly unvaried?: Unvaried;
   readonly main?: string;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
   readonly onEvent?: (side: Side, event: SandboxEvent) => void;
 };
 
@@ -63,11 +66,21 @@ export async function compileFixture(toolchain: TestToolchain, name: string, to:
   if (result.code !== 0) throw new Error(`compiling ${name}: ${result.stderr}`);
 }
 
-/** `access` overrides how the namespaces are entered, for the sudo way where user namespaces would do. */
+export type BenchOptions = {
+  /** Overrides how the namespaces are entered, for the sudo way where user namespaces would do. */
+  readonly access?: NamespacesAccess;
+  /** As `--driver` says it; namespaces unless said otherwise. */
+  readonly driver?: string;
+  /** Where an engine is found; nothing is taken from the test's own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Directory that becomes the sandbox's root, for builds with a compiler. */
+  readonly rootfsDir?: string;
+};
+
 export async function openTwinBench(
   toolchain: TestToolchain,
   fixtures: readonly string[],
-  access?: NamespacesAccess,
+  benchOptions: BenchOptions = {},
 ): Promise<TwinBench> {
   const dir = await mkdtemp(join(tmpdir(), "twinseal-test-"));
   const source = join(dir, "source");
@@ -77,13 +90,15 @@ export async function openTwinBench(
   const host = readHost();
   const locked = toolchain.lock.go.toolchains.find((one) => one.host === host.platform);
   if (locked === undefined) throw new Error("no toolchain for this host");
-  const opened = await openDriver(
+  const opened = await openDrivers(
+    chooseDrivers(benchOptions.driver ?? "namespaces"),
     { goroot: toolchain.goroot, toolchain: locked, workDir: dir, store: toolchain.store },
     {
       insideDir: join(repository, "builder/sandbox/inside"),
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
       arch: process.arch,
+      env: benchOptions.env ?? {},
     },
   );
   const inside = join(repository, "builder/sandbox/inside");
@@ -94,7 +109,9 @@ export async function openTwinBench(
     keepDir: join(toolchain.store.root, "inside"),
     workDir: dir,
   });
-  const driver = access === undefined ? opened.driver : createNamespacesDriver(program, access, opened.driver.tools);
+  const { access } = benchOptions;
+  const entered = access === undefined ? undefined : createNamespacesDriver(program, access, opened.a.tools);
+  const drivers: OpenedDrivers = entered === undefined ? opened : { ...opened, a: entered, b: entered };
   await mkdir(join(dir, "modules"));
   const lock: Lock = { ...toolchain.lock, name: "program", version: "1.0.0" };
   const build = async (options: TwinOptions) => {
@@ -114,15 +131,21 @@ export async function openTwinBench(
     });
     const variations = planVariations(
       {
-        ...opened.power,
+        unvaried: { ...drivers.power.unvaried, ...options.unvaried },
         cpuCount: host.cpuCount,
         memoryBytes: host.availableBytes / 2,
-        ...(options.clockShift === undefined ? {} : { clockShift: options.clockShift }),
       },
       recipe.fix ?? {},
     );
     const plan = (side: "a" | "b") =>
-      planBuild({ recipe, lock, platform: host.platform, side, variation: variations[side], timeoutMs: 300_000 });
+      planBuild({
+        recipe,
+        lock,
+        platform: host.platform,
+        side,
+        variation: variations[side],
+        timeoutMs: options.timeoutMs ?? 300_000,
+      });
     const context = {
       lock: { sha256: sha256Of("a lock of a test") },
       local: true,
@@ -132,17 +155,24 @@ export async function openTwinBench(
       fixed: variations.fixed,
     };
     const side = (id: Side) => ({
-      driver,
+      driver: drivers[id],
       workDir: join(place, `work-${id}`),
       runDir: join(place, id),
       scratchBytes: 2 * 1024 ** 3,
       now: Date.now,
       newId: randomUUID,
+      signal: options.signal,
       onEvent: (event: SandboxEvent) => options.onEvent?.(id, event),
     });
     const runs = await executeTwin(
       { a: plan("a"), b: plan("b") },
-      { toolchainDir: toolchain.goroot, modulesDir: join(dir, "modules"), sourceDir: tree, files: [] },
+      {
+        toolchainDir: toolchain.goroot,
+        modulesDir: join(dir, "modules"),
+        sourceDir: tree,
+        files: [],
+        ...(benchOptions.rootfsDir === undefined ? {} : { rootfsDir: benchOptions.rootfsDir }),
+      },
       { a: context, b: context },
       { order: options.order ?? "together", sides: { a: side("a"), b: side("b") } },
     );
@@ -150,5 +180,5 @@ export async function openTwinBench(
       compareRuns(await loadRunFolder(join(place, "a")), await loadRunFolder(join(place, "b")), {});
     return { runs, comparison, dir: place };
   };
-  return { opened, dir, build, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+  return { drivers, dir, build, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
 }

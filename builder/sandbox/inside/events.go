@@ -8,7 +8,7 @@ import (
 
 // Event is one line of JSON to the driver.
 type Event struct {
-	Event    string   `json:"event"` // ready, start, output, graph, exit, done, error
+	Event    string   `json:"event"` // ready, start, output, graph, exit, done, error; in a container also power, file
 	Step     string   `json:"step,omitempty"`
 	Text     string   `json:"text,omitempty"`
 	Exit     *int     `json:"exit,omitempty"`
@@ -16,6 +16,11 @@ type Event struct {
 	PeakRSS  int64    `json:"peakRssBytes,omitempty"`
 	Packages []string `json:"packages,omitempty"`
 	Files    []string `json:"files,omitempty"`
+	// A file's bytes follow its line.
+	Name       string            `json:"name,omitempty"`
+	SizeBytes  int64             `json:"sizeBytes,omitempty"`
+	Executable bool              `json:"executable,omitempty"`
+	Refused    map[string]string `json:"refused,omitempty"`
 }
 
 var eventLock sync.Mutex

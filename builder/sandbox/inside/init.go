@@ -24,7 +24,7 @@ func initMain(args []string) {
 	spec := readSpec(args[0])
 	closeInherited()
 	forgetArguments()
-	go dieWithParent()
+	go dieWithParent(os.Stdin)
 	limitUserNamespaces(spec)
 	numberProcesses(spec)
 	dropGroups(spec)
@@ -32,10 +32,20 @@ func initMain(args []string) {
 	must("setting the domain name", syscall.Setdomainname([]byte(spec.Domainname)))
 	outputTo, err := os.Open(spec.OutputTo)
 	must("opening "+spec.OutputTo, err)
-	source := openSource(spec)
 	buildRoot(spec)
-	copySource(spec, source)
+	copySource(spec)
+	for _, file := range spec.Files {
+		writeFile(spec, file)
+	}
 	enterRoot(spec)
+	runSteps(spec)
+	emit(Event{Event: "done", Files: eachOutput(spec, func(name string, in *os.File, info os.FileInfo) {
+		copyOutput(outputTo, name, in, info)
+	})})
+}
+
+// runSteps runs the steps one after another, and those after a failed one not at all.
+func runSteps(spec Spec) {
 	os.Clearenv()
 	emit(Event{Event: "ready"})
 	for _, step := range spec.Steps {
@@ -43,7 +53,6 @@ func initMain(args []string) {
 			break
 		}
 	}
-	emit(Event{Event: "done", Files: copyOutputs(spec, outputTo)})
 }
 
 func readSpec(path string) Spec {
@@ -54,8 +63,9 @@ func readSpec(path string) Spec {
 	return spec
 }
 
-func dieWithParent() {
-	io.Copy(io.Discard, os.Stdin)
+// dieWithParent ends the sandbox when the driver's side of the pipe is closed.
+func dieWithParent(pipe io.Reader) {
+	io.Copy(io.Discard, pipe)
 	os.Exit(exitSetup)
 }
 

@@ -1,5 +1,6 @@
-// Command inside is what runs inside a twinseal sandbox: the first process (init), the unprivileged stage that each
-// step passes through, the probe that says what a program sees, and the shifted clock. It uses the standard library
+// Command inside is what runs inside a twinseal sandbox: the first process (init where it makes the sandbox, contain
+// where a container engine has made it), the unprivileged stage that each step passes through, the probe that says what
+// a program sees, and the shifted clock. It uses the standard library
 // only and is built from this source, twice, by the pinned toolchain.
 package main
 
@@ -14,12 +15,14 @@ var selfPath = "/proc/self/exe"
 
 func main() {
 	if len(os.Args) < 2 {
-		fail("usage: inside init|stage|probe|trace …")
+		fail("usage: inside init|contain|stage|probe|trace …")
 	}
 	args := os.Args[2:]
 	switch os.Args[1] {
 	case "init":
 		initMain(args)
+	case "contain":
+		containMain()
 	case "stage":
 		stageMain()
 	case "probe":

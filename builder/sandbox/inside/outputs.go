@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// copyOutputs copies the named files that exist as regular files to the host; every process of the build is dead by
-// then. Nothing else leaves the sandbox.
-func copyOutputs(spec Spec, to *os.File) []string {
+// eachOutput hands over the named files that exist as regular files; every process of the build is dead by then.
+// Nothing else leaves the sandbox.
+func eachOutput(spec Spec, deliver func(name string, in *os.File, info os.FileInfo)) []string {
 	left := spec.MaxOutputBytes
-	var copied []string
+	var delivered []string
 	for _, name := range spec.Outputs {
 		fd, err := syscall.Open(filepath.Join(spec.OutputFrom, name), syscall.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_CLOEXEC|syscall.O_NONBLOCK, 0)
 		if err == syscall.ENOENT {
@@ -30,16 +30,20 @@ func copyOutputs(spec Spec, to *os.File) []string {
 		if left < 0 {
 			refuse("OUTPUT_TOO_LARGE", "the outputs are larger than the limit")
 		}
-		out, err := openAt(to, name, info.Mode())
-		must("writing the output "+name, err)
-		_, err = io.Copy(out, io.LimitReader(in, info.Size()))
-		must("writing the output "+name, err)
-		must("writing the output "+name, out.Sync())
-		must("writing the output "+name, out.Close())
+		deliver(name, in, info)
 		in.Close()
-		copied = append(copied, name)
+		delivered = append(delivered, name)
 	}
-	return copied
+	return delivered
+}
+
+func copyOutput(to *os.File, name string, in *os.File, info os.FileInfo) {
+	out, err := openAt(to, name, info.Mode())
+	must("writing the output "+name, err)
+	_, err = io.Copy(out, io.LimitReader(in, info.Size()))
+	must("writing the output "+name, err)
+	must("writing the output "+name, out.Sync())
+	must("writing the output "+name, out.Close())
 }
 
 // openAt makes a file whose mode tells only whether it can be run: the build's umask is one of the variations.

@@ -38,9 +38,6 @@ func buildRoot(spec Spec) {
 			bindScratch(spec, dir)
 		}
 	}
-	for _, file := range spec.Files {
-		writeFile(spec, file)
-	}
 	mountDevices(root)
 	must("mounting /proc", mountProc(makeInside(root, "/proc")))
 }

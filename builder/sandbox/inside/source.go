@@ -9,70 +9,93 @@ import (
 	"time"
 )
 
-// openSource opens the host's tree before the host disappears.
-func openSource(spec Spec) string { return spec.Source.From }
-
-// copySource copies the tree into the scratch. A tmpfs lists a directory in the reverse order of creation, so the
+// copySource copies the host's tree into the scratch. A tmpfs lists a directory in the reverse order of creation, so the
 // order of copying is the order that a program will read.
-func copySource(spec Spec, from string) {
-	if from == "" {
+func copySource(spec Spec) {
+	if spec.Source.From == "" {
 		return
 	}
-	copier := sourceCopier{spec: spec, when: time.Unix(spec.Source.TimeSeconds, 0)}
-	copier.dir(from, spec.Root+spec.Source.To)
+	writer := newSourceWriter(spec)
+	writer.walk(spec.Source.From, "")
+	writer.finish()
 }
 
-type sourceCopier struct {
-	spec Spec
-	when time.Time
+// sourceWriter writes the entries of a source tree, wherever they come from, with one owner and one time.
+type sourceWriter struct {
+	spec  Spec
+	to    string
+	dirs  []string // their times are set last: an entry that is added changes them
+	stamp []syscall.Timeval
 }
 
-func (c sourceCopier) dir(from, to string) {
-	entries, err := os.ReadDir(from)
+func newSourceWriter(spec Spec) *sourceWriter {
+	when := syscall.NsecToTimeval(time.Unix(spec.Source.TimeSeconds, 0).UnixNano())
+	to := spec.Root + spec.Source.To
+	return &sourceWriter{spec: spec, to: to, dirs: []string{to}, stamp: []syscall.Timeval{when, when}}
+}
+
+func (w *sourceWriter) walk(from, below string) {
+	entries, err := os.ReadDir(filepath.Join(from, below))
 	must("copying the source", err)
-	if c.spec.Source.ReverseOrder {
+	if w.spec.Source.ReverseOrder {
 		sort.Slice(entries, func(i, j int) bool { return entries[i].Name() > entries[j].Name() })
 	}
 	for _, entry := range entries {
-		source, target := filepath.Join(from, entry.Name()), filepath.Join(to, entry.Name())
+		name := filepath.Join(below, entry.Name())
 		switch {
 		case entry.IsDir():
-			must("copying the source", os.Mkdir(target, 0o755))
-			c.dir(source, target)
+			w.dir(name)
+			w.walk(from, name)
 		case entry.Type()&os.ModeSymlink != 0:
-			link, err := os.Readlink(source)
+			target, err := os.Readlink(filepath.Join(from, name))
 			must("copying the source", err)
-			must("copying the source", os.Symlink(link, target))
-			must("owning the source", os.Lchown(target, c.spec.OwnerUID, c.spec.OwnerGID))
+			w.link(name, target)
 		case entry.Type().IsRegular():
-			c.file(source, target)
+			in, err := os.Open(filepath.Join(from, name))
+			must("copying the source", err)
+			info, err := in.Stat()
+			must("copying the source", err)
+			w.file(name, info.Mode()&0o100 != 0, in)
+			in.Close()
 		default:
 			refuse("SOURCE_UNSAFE", entry.Name()+" is neither a file, a directory nor a link")
 		}
 	}
-	c.finish(to)
 }
 
-func (c sourceCopier) file(from, to string) {
-	in, err := os.Open(from)
-	must("copying the source", err)
-	defer in.Close()
-	info, err := in.Stat()
-	must("copying the source", err)
+func (w *sourceWriter) dir(name string) {
+	path := filepath.Join(w.to, name)
+	must("copying the source", os.Mkdir(path, 0o755))
+	w.dirs = append(w.dirs, path)
+}
+
+func (w *sourceWriter) link(name, target string) {
+	path := filepath.Join(w.to, name)
+	must("copying the source", os.Symlink(target, path))
+	must("owning the source", os.Lchown(path, w.spec.OwnerUID, w.spec.OwnerGID))
+}
+
+func (w *sourceWriter) file(name string, executable bool, from io.Reader) {
+	path := filepath.Join(w.to, name)
 	mode := os.FileMode(0o644)
-	if info.Mode()&0o100 != 0 {
+	if executable {
 		mode = 0o755
 	}
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	out, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	must("copying the source", err)
-	_, err = io.Copy(out, in)
+	_, err = io.Copy(out, from)
 	must("copying the source", err)
 	must("copying the source", out.Close())
-	c.finish(to)
+	w.own(path)
 }
 
-func (c sourceCopier) finish(path string) {
-	must("owning the source", os.Chown(path, c.spec.OwnerUID, c.spec.OwnerGID))
-	stamp := []syscall.Timeval{syscall.NsecToTimeval(c.when.UnixNano()), syscall.NsecToTimeval(c.when.UnixNano())}
-	must("setting file times", syscall.Utimes(path, stamp))
+func (w *sourceWriter) finish() {
+	for i := len(w.dirs) - 1; i >= 0; i-- {
+		w.own(w.dirs[i])
+	}
+}
+
+func (w *sourceWriter) own(path string) {
+	must("owning the source", os.Chown(path, w.spec.OwnerUID, w.spec.OwnerGID))
+	must("setting file times", syscall.Utimes(path, w.stamp))
 }

@@ -1,13 +1,17 @@
 package main
 
-// Spec is what the driver asks for, as JSON in a file that only init reads. Paths named from* are the host's,
-// all others are the sandbox's. Its TypeScript twin is SandboxSpec in driver.ts.
+// Spec is what the driver asks for: as JSON in a file that only init reads, or, in a container, as the first line of
+// standard input, without any path of the host. Paths named from* are the host's, all others are the sandbox's. Its
+// TypeScript twin is SandboxSpec in driver.ts.
 type Spec struct {
 	Hostname           string   `json:"hostname"`
 	Domainname         string   `json:"domainname"`
 	Root               string   `json:"root"`               // empty host directory to mount the root on
 	ScratchBytes       int64    `json:"scratchBytes"`       // limit of everything writable
 	OuterUserNamespace bool     `json:"outerUserNamespace"` // false when started through sudo
+	Contained          bool     `json:"contained"`          // a container engine has made the sandbox
+	Preflight          bool     `json:"preflight"`          // in a container: try what it allows, and tell
+	Mounts             []string `json:"mounts"`             // in a container: where the engine was told to mount something
 	OwnerUID           int      `json:"ownerUid"`           // id, in init's namespace, that the build user is mapped to
 	OwnerGID           int      `json:"ownerGid"`
 	UID                int      `json:"uid"` // ids the build sees

@@ -50,19 +50,18 @@ func assertEmpty(spec Spec, dir string) {
 	}
 }
 
-// startStage starts the stage as the build user in a user namespace of its own, in which it is nobody special: the
-// exec of a user other than root drops every capability.
+// startStage starts the stage as the build user: in a user namespace of its own, in which it is nobody special (the exec
+// of a user other than root drops every capability), or, in a container, as who we are.
 func startStage(spec Spec, streams *streams) (int, *os.File) {
 	read, write, err := os.Pipe()
 	must("making a pipe", err)
-	sys := &syscall.SysProcAttr{
-		Cloneflags:                 syscall.CLONE_NEWUSER,
-		UidMappings:                []syscall.SysProcIDMap{{ContainerID: spec.UID, HostID: spec.OwnerUID, Size: 1}},
-		GidMappings:                []syscall.SysProcIDMap{{ContainerID: spec.GID, HostID: spec.OwnerGID, Size: 1}},
-		GidMappingsEnableSetgroups: false,
-		Credential:                 &syscall.Credential{Uid: uint32(spec.UID), Gid: uint32(spec.GID), NoSetGroups: true},
-		Setsid:                     true,
-		Pdeathsig:                  syscall.SIGKILL,
+	sys := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if !spec.Contained {
+		sys.Cloneflags = syscall.CLONE_NEWUSER
+		sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: spec.UID, HostID: spec.OwnerUID, Size: 1}}
+		sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: spec.GID, HostID: spec.OwnerGID, Size: 1}}
+		sys.GidMappingsEnableSetgroups = false
+		sys.Credential = &syscall.Credential{Uid: uint32(spec.UID), Gid: uint32(spec.GID), NoSetGroups: true}
 	}
 	if spec.Terminal {
 		sys.Setctty, sys.Ctty = true, 0
@@ -82,7 +81,7 @@ func startStage(spec Spec, streams *streams) (int, *os.File) {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	must("starting a step in a user namespace", err)
+	must("starting a step", err)
 	read.Close()
 	return pid, write
 }

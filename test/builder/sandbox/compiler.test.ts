@@ -31,7 +31,7 @@ async function runInside(
   const resultDir = join(workDir, "result");
   const exits: (number | undefined)[] = [];
   let printed = "";
-  await bench.opened.driver.run(
+  await bench.drivers.a.run(
     {
       hostname: "compiler",
       domainname: "example.test",

@@ -34,8 +34,8 @@ describe("a build step that leaks one dimension into the program", () => {
 
   for (const id of varied) {
     it(`is a mismatch for ${id}, whichever side comes first`, async (context) => {
-      if (id === "time" && bench.opened.power.clockShift !== true) context.skip(bench.opened.power.clockShift);
-      if (id === "uptime" && bench.opened.power.timeNamespace !== true) context.skip(bench.opened.power.timeNamespace);
+      const reason = bench.drivers.power.unvaried[id];
+      if (reason !== undefined) context.skip(reason);
       await expectMismatch(id, "a-first");
       await expectMismatch(id, "b-first");
     });
@@ -54,12 +54,13 @@ describe("a build step that leaks one dimension into the program", () => {
   }
 
   it("is a mismatch for a raw clock system call past the vDSO", async (context) => {
-    if (bench.opened.power.clockShift !== true) context.skip(bench.opened.power.clockShift);
+    const reason = bench.drivers.power.unvaried.time;
+    if (reason !== undefined) context.skip(reason);
     await expectMismatch("time-raw", "together");
   });
 
   it("is suspect, not a match, when the clock is not shifted and the bare date leaks", async () => {
-    const built = await bench.build({ before: ["leak", "leak.go", "time"], clockShift: "not in this test" });
+    const built = await bench.build({ before: ["leak", "leak.go", "time"], unvaried: { time: "not in this test" } });
     expect((await built.comparison()).verdict).toBe("suspect");
   });
 

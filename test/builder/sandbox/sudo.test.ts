@@ -15,10 +15,7 @@ beforeAll(async () => {
   else {
     const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
     bench = await openTwinBench(await openToolchain(), ["hostile"], {
-      through: "sudo",
-      uid,
-      gid,
-      timeNamespace: false,
+      access: { through: "sudo", uid, gid, timeNamespace: false },
     });
   }
 });
