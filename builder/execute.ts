@@ -187,6 +187,7 @@ function createRecorder(plan: Plan, logPath: string, now: () => number): Recorde
         signal: event.signal ?? null,
         durationMs: now() - startedAt,
         peakRssBytes: event.peakRssBytes ?? 0,
+        cpuMs: event.cpuMs ?? 0,
       });
     }
   };

@@ -158,6 +158,7 @@ function details(target: ReportTarget): string {
       `${a.packages.compiled} of ${a.packages.total}`,
       `${b.packages.compiled} of ${b.packages.total}`,
     ],
+    ["processor time", processorTime(a), processorTime(b)],
     ["largest process", peak(a), peak(b)],
     ["kernel", a.host.kernel, b.host.kernel],
     ["sha256", a.artifacts.map(({ sha256 }) => sha256).join(" "), b.artifacts.map(({ sha256 }) => sha256).join(" ")],
@@ -169,6 +170,10 @@ ${rows.map(([name, left, right]) => `<tr><th scope="row">${name}</th><td>${escap
 <pre>${escape(JSON.stringify(a.plan, null, 2))}</pre>
 <pre>${escape(JSON.stringify(b.plan, null, 2))}</pre>
 </details>`;
+}
+
+function processorTime(run: ReportTarget["runs"]["a"]): string {
+  return seconds(run.steps.reduce((sum, { cpuMs }) => sum + cpuMs, 0));
 }
 
 function peak(run: ReportTarget["runs"]["a"]): string {

@@ -23,6 +23,8 @@ export const stepResultSchema = z.strictObject({
   durationMs: z.number().nonnegative(),
   /** Largest resident set of one process of the step. */
   peakRssBytes: z.number().nonnegative(),
+  /** Processor time of the step and everything it started. */
+  cpuMs: z.number().nonnegative(),
 });
 export type StepResult = z.infer<typeof stepResultSchema>;
 

@@ -69,6 +69,7 @@ export type SandboxEvent =
       readonly exit?: number | undefined;
       readonly signal?: string | undefined;
       readonly peakRssBytes?: number | undefined;
+      readonly cpuMs?: number | undefined;
     }
   | { readonly event: "error"; readonly step: string; readonly text: string }
   | { readonly event: "done"; readonly files: readonly string[] };

@@ -22,6 +22,7 @@ const eventSchema = z.discriminatedUnion("event", [
     exit: z.int().optional(),
     signal: z.string().optional(),
     peakRssBytes: z.int().optional(),
+    cpuMs: z.int().optional(),
   }),
   z.object({ event: z.literal("error"), step: z.string(), text: z.string() }),
   fileSchema,

@@ -45,7 +45,7 @@ describe("report.json", () => {
     expect(target?.runs.a.plan).toMatchObject({ side: "a", steps: expect.any(Array) });
     expect(target?.runs.b.tools["unshare"]).toContain("util-linux");
     expect(target?.runs.b.host.kernel).not.toBe("");
-    expect(target?.runs.b.steps.every(({ peakRssBytes }) => peakRssBytes > 0)).toBe(true);
+    expect(target?.runs.b.steps.every(({ peakRssBytes, cpuMs }) => peakRssBytes > 0 && cpuMs > 0)).toBe(true);
     const hostname = target?.dimensions.find(({ id }) => id === "hostname");
     expect(hostname).toMatchObject({
       varied: true,

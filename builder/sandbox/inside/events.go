@@ -14,6 +14,7 @@ type Event struct {
 	Exit     *int     `json:"exit,omitempty"`
 	Signal   string   `json:"signal,omitempty"`
 	PeakRSS  int64    `json:"peakRssBytes,omitempty"`
+	CPUMs    int64    `json:"cpuMs,omitempty"` // user and system, of the step and all that it waited for
 	Packages []string `json:"packages,omitempty"`
 	Files    []string `json:"files,omitempty"`
 	// A file's bytes follow its line.

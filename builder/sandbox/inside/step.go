@@ -30,7 +30,7 @@ func runStep(spec Spec, step Step) bool {
 	case <-time.After(5 * time.Second):
 	}
 	streams.close()
-	event := Event{Event: "exit", Step: step.ID, PeakRSS: usage.Maxrss * 1024}
+	event := Event{Event: "exit", Step: step.ID, PeakRSS: usage.Maxrss * 1024, CPUMs: (usage.Utime.Nano() + usage.Stime.Nano()) / 1e6}
 	if status.Signaled() {
 		event.Signal = status.Signal().String()
 	} else {

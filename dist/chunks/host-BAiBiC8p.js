@@ -1,0 +1,1 @@
+export{t as readHost}from"./host-CapM-nFw.js";

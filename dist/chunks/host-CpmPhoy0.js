@@ -1,1 +1,0 @@
-export{t as readHost}from"./host-BKr-LxOa.js";
