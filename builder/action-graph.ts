@@ -28,10 +28,13 @@ export type ActionGraph = {
   /** Build actions, and those of them that ran a compiler. */
   readonly total: number;
   readonly compiled: number;
+  /** Whether there is one link action, and it ran the linker. */
+  readonly linked: boolean;
   readonly packages: readonly string[];
 };
 
 const MAX_GRAPH_BYTES = 256 * 1024 ** 2;
+const linkCommand = /(^|\/)(link|link\.exe) -o /;
 const compileCommand = /(^|\/)(compile|compile\.exe) -o /;
 
 /** Throws `verdict/ACTION_GRAPH_INVALID` for a graph that is missing, does not parse or has no build action. */
@@ -51,8 +54,10 @@ export function parseActionGraph(text: string): ActionGraph {
   if (!parsed.success) throw invalid(z.prettifyError(parsed.error), parsed.error);
   const builds = parsed.data.filter(({ Mode }) => Mode === "build");
   if (builds.length === 0) throw invalid("it has no build action", undefined);
+  const [link, ...more] = parsed.data.filter(({ Mode }) => Mode === "link");
   return {
     actions: parsed.data,
+    linked: more.length === 0 && link?.Cmd.some((line) => linkCommand.test(line)) === true,
     total: builds.length,
     compiled: builds.filter(({ Cmd }) => Cmd.some((line) => compileCommand.test(line))).length,
     packages: builds.map((action) => action.Package),

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { digestFile, sha256Schema, type Sha256 } from "./digest.ts";
 import { TwinsealError, messageOf } from "./errors.ts";
 import type { Artifact } from "./run.ts";
@@ -34,12 +34,27 @@ export async function loadAgainst(path: string, text: string): Promise<Against> 
   });
   if (!found.isFile())
     throw invalid(`${text} is not a file`, "name a published file, a SHA256SUMS file or sha256:<digest>");
-  if (/SUMS?(\.txt)?$|checksums|\.sha256(sums?)?$/i.test(path)) {
-    if (found.size > MAX_SUMS_BYTES)
-      throw invalid(`${text} is too large for a list of digests`, "name a SHA256SUMS file");
-    return { kind: "sums", sums: parseSums(await readFile(path, "utf8"), text) };
-  }
+  if (await isList(path, found.size)) return { kind: "sums", sums: parseSums(await readFile(path, "utf8"), text) };
   return { kind: "digest", sha256: (await digestFile(path)).sha256 };
+}
+
+/** A list of digests is known by its first line, whatever its name; a program never begins like that. */
+async function isList(path: string, sizeBytes: number): Promise<boolean> {
+  if (sizeBytes > MAX_SUMS_BYTES) return false;
+  await using file = await open(path);
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(66), 0, 66, 0);
+  return /^[0-9a-f]{64}(?:[ \t]|\r?\n|$)/i.test(buffer.toString("latin1", 0, bytesRead));
+}
+
+/** Throws `caller/AGAINST_INVALID` for a list that names none of the artifacts: nothing could be compared with it. */
+export function assertNamed(against: Against, names: readonly string[], text: string): void {
+  if (against.kind !== "sums" || names.some((name) => against.sums.has(name))) return;
+  const listed = [...against.sums.keys()];
+  const shown = listed.slice(0, 5).join(", ");
+  throw invalid(
+    `${text} has no ${names.join(" and no ")}`,
+    `it names ${shown}${listed.length > 5 ? `, and ${listed.length - 5} more` : ""}; for a file under another name write --against sha256:<its digest>`,
+  );
 }
 
 /** GNU coreutils format: `<hex>  <name>`, ` *` for binary mode; every line must parse. */

@@ -11,7 +11,13 @@ export const buildOptionsSchema = z.strictObject({
   sequential: z.boolean().default(false).describe("build B after A instead of at the same time"),
   offline: z.boolean().default(false).describe("never use the network; fail when the store lacks an input"),
   dryRun: z.boolean().default(false).describe("print both plans and their dimensions, and build nothing"),
-  against: z.string().min(1).optional().describe("compare with a published file, a SHA256SUMS file or sha256:<digest>"),
+  against: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "compare with a published file, a list of digests (sha256sum's format; looked up as <name>-v<version>-<os>-<arch>) or sha256:<digest>",
+    ),
   driver: z
     .string()
     .regex(driverPattern, "write namespaces, oci, docker or podman, or two of them for A and B: namespaces,oci")

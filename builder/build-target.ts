@@ -30,6 +30,8 @@ export type PlannedTarget = {
 export type BuildJob = {
   readonly subject: Subject;
   readonly inputs: HostInputs;
+  /** Throws when what both sandboxes read is not what it was before. */
+  readonly recheckInputs: () => Promise<void>;
   readonly drivers: Readonly<Record<Side, SandboxDriver>>;
   readonly memory: MemoryPlan;
   /** Where the matched artifact goes; both runs lie in a directory per platform below it. */
@@ -53,7 +55,9 @@ export async function buildTarget(planned: PlannedTarget, job: BuildJob, deps: T
   const name = artifactName(recipe.name, lock.version, platform);
   for (const one of planned.plans.a.artifacts) await removeArtifact(job.folder, one);
   const runs = await runTwin(planned, targetDir, job, deps);
-  const judgement = await judgeRuns(targetDir, recipe.allow?.date);
+  await job.recheckInputs();
+  const excused = { allowDate: recipe.allow?.date, lockedDates: datedTexts(lock) };
+  const judgement = await judgeRuns(targetDir, runs, excused);
   const agreed = agreedArtifacts(judgement).find((one) => one.name === name);
   const against = job.against === undefined ? {} : { against: judgeAgainst(job.against, name, agreed) };
   const artifacts = matchedArtifacts(judgement);
@@ -92,7 +96,6 @@ async function runTwin(planned: PlannedTarget, targetDir: string, job: BuildJob,
   const { lock } = job.subject;
   const context = {
     lock: { sha256: lockDigest(lock) },
-    lockedDates: datedTexts(lock),
     local: lock.source.kind === "path",
     host: { platform: deps.host.platform, kernel: deps.host.kernel },
     unvaried: variations.unvaried,

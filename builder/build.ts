@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { loadAgainst } from "./against.ts";
+import { assertNamed, loadAgainst } from "./against.ts";
 import type { BuildOptions } from "./build-options.ts";
 import { buildTarget, type PlannedTarget, type Subject } from "./build-target.ts";
 import { TwinsealError } from "./errors.ts";
@@ -12,11 +12,11 @@ import type { GitEnv } from "./inputs/git.ts";
 import type { RegistryAuth } from "./inputs/oci-registry.ts";
 import { planMemory } from "./memory.ts";
 import { planBuild } from "./plan.ts";
-import type { Platform } from "./platform.ts";
-import { assertHostCompiler, hostToolchain, prepareInputs } from "./prepare-inputs.ts";
+import { artifactName, type Platform } from "./platform.ts";
+import { assertHostCompiler, hostToolchain, prepareInputs, recheckInputs } from "./prepare-inputs.ts";
 import { findRecipe } from "./recipe/catalog.ts";
-import { assertLockFits, loadLock, lockDigest } from "./recipe/load-lock.ts";
-import { loadRecipe } from "./recipe/load.ts";
+import { lockDigest } from "./recipe/load-lock.ts";
+import { loadLocked } from "./recipe/load-locked.ts";
 import type { Recipe } from "./recipe/schema.ts";
 import { makeReport, type JudgedTarget, type Report } from "./report.ts";
 import { renderReportHtml } from "./report-html.ts";
@@ -68,9 +68,37 @@ export type BuildResult =
  */
 export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promise<BuildResult> {
   const subject = await loadSubject(options, deps);
+  const folder = resolve(deps.cwd, options.out, `${subject.recipe.name}-v${subject.lock.version}`);
+  try {
+    return await buildSubject(subject, folder, options, deps);
+  } catch (error) {
+    // After an alarm nobody shall find an older result there and take it for this one's.
+    if (error instanceof TwinsealError && error.kind === "alarm") await removeResults(subject, folder);
+    throw error;
+  }
+}
+
+async function removeResults({ recipe, lock }: Subject, folder: string): Promise<void> {
+  const artifacts = recipe.targets.map((platform) => artifactName(recipe.name, lock.version, platform));
+  const outputs = (recipe.outputs ?? []).map(({ name }) => name);
+  for (const name of [...artifacts, ...outputs, ...REPORT_FILES]) await rm(join(folder, name), { force: true });
+}
+
+const REPORT_FILES = ["report.json", "report.html"] as const;
+
+async function buildSubject(
+  subject: Subject,
+  folder: string,
+  options: BuildOptions,
+  deps: BuildDeps,
+): Promise<BuildResult> {
   const platforms = chooseTargets(subject.recipe, options, deps.host);
   const against =
     options.against === undefined ? undefined : await loadAgainst(resolve(deps.cwd, options.against), options.against);
+  if (against !== undefined) {
+    const names = platforms.map((platform) => artifactName(subject.recipe.name, subject.lock.version, platform));
+    assertNamed(against, names, options.against ?? "");
+  }
   const memory = planMemory(subject.lock, deps.host.availableBytes, options.sequential);
   const hostPower = { cpuCount: deps.host.cpuCount, memoryBytes: memory.sideBytes };
   const choice = chooseDrivers(options.driver);
@@ -97,17 +125,18 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
     ...(deps.onFetch === undefined ? {} : { onProgress: deps.onFetch }),
     ...(deps.signal === undefined ? {} : { signal: deps.signal }),
   });
+  const watch = { say: deps.onLine, signal: deps.signal };
   await using workspace = await openWorkspace(deps.store.root, process.pid, randomUUID());
-  const inputs = await prepareInputs(subject, toolchain, deps.store, workspace.dir);
+  const inputs = await prepareInputs(subject, toolchain, deps.store, workspace.dir, watch);
   const drivers = await openDrivers(
     choice,
-    { goroot: inputs.toolchainDir, toolchain, workDir: workspace.dir, store: deps.store },
+    { goroot: inputs.toolchainDir, toolchain, workDir: workspace.dir, store: deps.store, watch },
     deps.driver,
   );
-  const folder = resolve(deps.cwd, options.out, `${subject.recipe.name}-v${subject.lock.version}`);
   const job = {
     subject,
     inputs,
+    recheckInputs: () => recheckInputs(subject.lock, toolchain, deps.store),
     drivers,
     memory,
     folder,
@@ -132,9 +161,7 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
 
 async function loadSubject(options: BuildOptions, deps: BuildDeps): Promise<Subject> {
   const found = await findRecipe(options.spec, { cwd: deps.cwd, manifestsDir: deps.manifestsDir });
-  const loaded = await loadRecipe(found.recipePath);
-  const lock = await loadLock(found.lockPath);
-  assertLockFits(lock, loaded);
+  const { loaded, lock } = await loadLocked(found);
   return { recipe: loaded.recipe, lock, recipeDir: loaded.dir };
 }
 
@@ -164,8 +191,8 @@ function planTarget(subject: Subject, platform: Platform, power: VaryingPower, o
 
 async function writeReport(folder: string, report: Report): Promise<{ reportPath: string; htmlPath: string }> {
   await mkdir(folder, { recursive: true });
-  const reportPath = join(folder, "report.json");
-  const htmlPath = join(folder, "report.html");
+  const reportPath = join(folder, REPORT_FILES[0]);
+  const htmlPath = join(folder, REPORT_FILES[1]);
   await writeFile(reportPath, `${JSON.stringify(report, null, 2)}\n`);
   await writeFile(htmlPath, renderReportHtml(report));
   return { reportPath, htmlPath };

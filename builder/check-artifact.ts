@@ -92,7 +92,7 @@ export async function executeCheck(
   );
   return {
     ran: true,
-    passed: exit === 0 && printed.includes(expected),
+    passed: exit === 0 && expected.trim() !== "" && printed.includes(expected),
     expected,
     printed: printed.slice(0, MAX_PRINTED),
   };

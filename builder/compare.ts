@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { hostTuned, readActionGraph, type ActionGraph } from "./action-graph.ts";
+import { assertComparable } from "./comparable.ts";
 import { digestFile } from "./digest.ts";
 import { TwinsealError } from "./errors.ts";
 import { assertPlatform } from "./explain/executable.ts";
@@ -9,6 +10,7 @@ import { diffFiles, type ByteDifference } from "./explain/differences.ts";
 import { ACTION_GRAPH } from "./plan.ts";
 import type { Artifact, Run } from "./run.ts";
 import type { RunFolder } from "./run-folder.ts";
+import { isVaried } from "./varied.ts";
 
 declare const matched: unique symbol;
 /** Proof that two runs gave the same artifacts; `compareRuns` alone makes it. */
@@ -29,11 +31,12 @@ export type Comparison =
     };
 
 export type CompareOptions = {
+  /** Texts of the lock in which days stand, for example pseudo-versions: such a day in an artifact is no leak. */
+  readonly lockedDates?: readonly string[];
   /** The recipe's reason why a date of the build day may stand in the artifact. */
   readonly allowDate?: string | undefined;
 };
 
-const DAY_MS = 86_400_000;
 const ownFiles = new Set(["run.json", "build.log", ACTION_GRAPH]);
 
 /**
@@ -52,25 +55,11 @@ export async function compareRuns(a: RunFolder, b: RunFolder, options: CompareOp
   if (first !== undefined) return { verdict: "mismatch", differences: [first, ...rest] };
   for (const { name } of left) await assertPlatform(join(a.dir, name), a.run.platform);
   if (options.allowDate === undefined) {
-    const [finding, ...more] = await findRunDates(a, left, [a.run, b.run]);
+    const [finding, ...more] = await findRunDates(a, left, [a.run, b.run], options.lockedDates ?? []);
     if (finding !== undefined) return { verdict: "suspect", findings: [finding, ...more], artifacts: left };
   }
   // The one place where the proof is made.
   return { verdict: "match", artifacts: { artifacts: left } as MatchedArtifacts };
-}
-
-function assertComparable(a: Run, b: Run): void {
-  const refuse = (code: string, message: string) =>
-    new TwinsealError("caller", code, message, { hint: "compare side a of one build with side b of it" });
-  if (a.id === b.id) throw refuse("SAME_RUN", "both folders are of the same run: equal bytes would prove nothing");
-  if (a.side === b.side)
-    throw refuse("SAME_SIDE", `both runs are side ${a.side}: they were built in the same environment`);
-  for (const key of ["name", "version", "platform"] as const) {
-    if (a[key] !== b[key]) throw refuse("NOT_COMPARABLE", `the runs are of another ${key}: ${a[key]} and ${b[key]}`);
-  }
-  if (a.lock.sha256 !== b.lock.sha256) throw refuse("NOT_COMPARABLE", "the runs were built from different locks");
-  if (a.outcome === "failed" && b.outcome === "failed")
-    throw new TwinsealError("verdict", "BUILD_FAILED", "the build failed in both runs");
 }
 
 function failedSide(a: Run, b: Run): Difference | undefined {
@@ -83,6 +72,7 @@ function failedSide(a: Run, b: Run): Difference | undefined {
 async function assertSound({ dir, run }: RunFolder): Promise<void> {
   const graph = await readActionGraph(join(dir, ACTION_GRAPH));
   assertCold(graph, run);
+  assertLinked(graph, run);
   assertPortable(graph);
 }
 
@@ -95,6 +85,17 @@ function assertPortable(graph: ActionGraph): void {
     "HOST_TUNED",
     `${tuned.package} is compiled with ${tuned.flag}: code for the processor of this machine`,
     { hint: "state the processor level instead, for example -march=x86-64, or patch the #cgo line that asks for it" },
+  );
+}
+
+/** A program that was there before its build began is linked by nobody. */
+function assertLinked(graph: ActionGraph, run: Run): void {
+  if (graph.linked) return;
+  throw new TwinsealError(
+    "verdict",
+    "NOT_LINKED",
+    `run ${run.side} linked no program: what lies in its result was not made by this build`,
+    { hint: "see that run's actiongraph.json; a step before the build must not write a program of its own there" },
   );
 }
 
@@ -157,12 +158,6 @@ async function findDifferences(
   return differences;
 }
 
-/** Whether the probes saw days that are more than one apart. */
-export function timeVaried(a: Pick<Run, "observed">, b: Pick<Run, "observed">): boolean {
-  const [left, right] = [Date.parse(a.observed.time ?? ""), Date.parse(b.observed.time ?? "")];
-  return Number.isFinite(left) && Number.isFinite(right) && Math.abs(left - right) > DAY_MS;
-}
-
 /**
  * A run's own day in matched bytes. With a shifted clock that day can come from nowhere but the times that the kernel
  * writes on new files, which nobody can shift: then the locked inputs' own days are no leak.
@@ -171,15 +166,16 @@ async function findRunDates(
   folder: RunFolder,
   artifacts: readonly Artifact[],
   runs: readonly [Run, Run],
+  lockedDates: readonly string[],
 ): Promise<readonly DateFinding[]> {
-  const varied = timeVaried(...runs);
+  const varied = isVaried("time", ...runs);
   const windows = runs.flatMap((run) =>
     (varied ? [run.startedAt] : [run.startedAt, run.observed.time]).flatMap((time) => {
       const startMs = Date.parse(time ?? "");
       return Number.isFinite(startMs) ? [{ startMs, endMs: startMs + run.durationMs }] : [];
     }),
   );
-  const excused = varied ? runs[0].lockedDates : [];
+  const excused = varied ? lockedDates : [];
   const spellings = spellingsOf(windows);
   const findings: DateFinding[] = [];
   for (const { name } of artifacts)

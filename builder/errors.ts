@@ -23,6 +23,11 @@ export class TwinsealError extends Error {
   }
 }
 
+/** Ctrl-C, or a workflow that was cancelled: nothing was decided. */
+export function interrupted(): TwinsealError {
+  return new TwinsealError("world", "INTERRUPTED", "interrupted");
+}
+
 /** The text of any thrown value, without a stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -35,7 +35,7 @@ export type ExecuteDeps = {
 };
 
 /** What the run record takes over from whoever planned it. */
-export type RunContext = Pick<Run, "lock" | "local" | "host" | "unvaried" | "fixed" | "lockedDates">;
+export type RunContext = Pick<Run, "lock" | "local" | "host" | "unvaried" | "fixed">;
 
 /**
  * Executes one side's plan in a sandbox and writes its folder. A build that fails is a run with outcome `failed`; a

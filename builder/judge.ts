@@ -3,10 +3,13 @@ import { join } from "node:path";
 import { digestFile } from "./digest.ts";
 import { TwinsealError } from "./errors.ts";
 import { firstDivergent, readActionGraph, type DivergentPackage } from "./action-graph.ts";
-import { compareRuns, type Comparison, type Difference } from "./compare.ts";
+import { compareRuns, type CompareOptions, type Comparison, type Difference } from "./compare.ts";
 import { dimensionTokens, explainDifferences, heldValues, type Explanation, type HeldValue } from "./explain/cause.ts";
+import { datedTexts } from "./explain/dates.ts";
 import { findTexts } from "./explain/texts.ts";
 import { ACTION_GRAPH } from "./plan.ts";
+import { lockDigest } from "./recipe/load-lock.ts";
+import type { Lock } from "./recipe/lock.ts";
 import type { ReportTarget } from "./report.ts";
 import type { Artifact } from "./run.ts";
 import { loadRunFolder, type RunFolder } from "./run-folder.ts";
@@ -17,19 +20,39 @@ export type Judgement =
   | { readonly comparison: Comparison; readonly explanation?: Explanation }
   | { readonly failure: NonNullable<ReportTarget["failure"]> };
 
-/** Judges the two run folders `a` and `b` below a target's directory. Throws what `compareRuns` throws. */
-export async function judgeRuns(targetDir: string, allowDate: string | undefined): Promise<Judgement> {
-  return judgeFolders(await loadRunFolder(join(targetDir, "a")), await loadRunFolder(join(targetDir, "b")), allowDate);
+/**
+ * Judges the two run folders `a` and `b` below a target's directory, which must be those of the runs that were just
+ * executed. Throws `world/FOLDER_SHARED`, and what `compareRuns` throws.
+ */
+export async function judgeRuns(targetDir: string, runs: TwinRuns, options: CompareOptions): Promise<Judgement> {
+  const [a, b] = [await loadRunFolder(join(targetDir, "a")), await loadRunFolder(join(targetDir, "b"))];
+  if (a.run.id !== runs.a.id || b.run.id !== runs.b.id) {
+    throw new TwinsealError("world", "FOLDER_SHARED", `another build wrote to ${targetDir} meanwhile`, {
+      hint: "give each build a folder of its own with --out",
+    });
+  }
+  return judgeFolders(a, b, options);
 }
 
-/** The same for two folders that were made anywhere, for example on two machines. */
-export async function judgeRunFolders(dirA: string, dirB: string): Promise<Judgement & TwinRuns> {
+/** The same for two folders that were made anywhere, for example on two machines. What they say of a lock is not believed. */
+export async function judgeRunFolders(
+  dirA: string,
+  dirB: string,
+  options: { readonly lock?: Lock } = {},
+): Promise<Judgement & TwinRuns> {
   const [first, second] = [await loadRunFolder(dirA), await loadRunFolder(dirB)];
   const [a, b] = first.run.side === "b" && second.run.side === "a" ? [second, first] : [first, second];
-  return { a: a.run, b: b.run, ...(await judgeFolders(a, b, undefined)) };
+  const { lock } = options;
+  if (lock !== undefined && lockDigest(lock) !== a.run.lock.sha256) {
+    throw new TwinsealError("caller", "NOT_COMPARABLE", "the runs were built from another lock than the one given", {
+      hint: `they name the lock ${a.run.lock.sha256}`,
+    });
+  }
+  const excused = lock === undefined ? {} : { lockedDates: datedTexts(lock) };
+  return { a: a.run, b: b.run, ...(await judgeFolders(a, b, excused)) };
 }
 
-async function judgeFolders(a: RunFolder, b: RunFolder, allowDate: string | undefined): Promise<Judgement> {
+async function judgeFolders(a: RunFolder, b: RunFolder, options: CompareOptions): Promise<Judgement> {
   if (a.run.failure !== undefined && b.run.failure !== undefined) {
     const { step, message, excerpt } = a.run.failure;
     return {
@@ -41,7 +64,7 @@ async function judgeFolders(a: RunFolder, b: RunFolder, allowDate: string | unde
       },
     };
   }
-  const comparison = await compareRuns(a, b, { allowDate });
+  const comparison = await compareRuns(a, b, options);
   if (comparison.verdict !== "mismatch") return { comparison };
   if (a.run.outcome !== "built" || b.run.outcome !== "built") {
     return { comparison, explanation: explainDifferences(comparison.differences, [], []) };

@@ -70,7 +70,8 @@ export function planBuild(input: PlanInput): Plan {
       argv: [`${variation.goroot}/bin/go`, ...buildArguments(input, build, artifact)],
       env: stepEnvironment(input, build, splitPlatform(platform)),
       dir,
-      fresh: [variation.buildCachePath, variation.moduleCachePath],
+      // What a step before it left in the result would be taken for what was built: go links nothing that is there.
+      fresh: [variation.buildCachePath, variation.moduleCachePath, variation.resultPath],
       graph: `${variation.resultPath}/${ACTION_GRAPH}`,
     },
     ...(recipe.outputs ?? []).map(({ from, name }, index) => ({

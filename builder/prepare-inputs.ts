@@ -5,6 +5,7 @@ import type { HostInputs } from "./execute.ts";
 import type { HostFacts } from "./host.ts";
 import { offerModules } from "./inputs/go-modules.ts";
 import { toolchainTree } from "./inputs/go-toolchain.ts";
+import { moduleTree, type Watch } from "./inputs/module-tree.ts";
 import { placeFiles } from "./inputs/files.ts";
 import { copySource, openSource } from "./inputs/source.ts";
 import type { Lock, LockedCompiler, LockedToolchain } from "./recipe/lock.ts";
@@ -16,10 +17,11 @@ export async function prepareInputs(
   toolchain: LockedToolchain,
   store: Store,
   workDir: string,
+  watch: Watch = {},
 ): Promise<HostInputs> {
   const { lock, recipe } = subject;
   const modulesDir = join(workDir, "modules");
-  const toolchainDir = await toolchainTree(store, toolchain);
+  const toolchainDir = await toolchainTree(store, toolchain, watch);
   await offerModules(store, lock.modules, modulesDir);
   const sourceDir = await prepareSource(subject, store, join(workDir, "source"));
   const rootfsDir = lock.compiler === undefined ? undefined : await compilerTree(store, lock.compiler);
@@ -43,6 +45,16 @@ async function prepareSource({ lock, recipeDir }: Subject, store: Store, dir: st
   if (!lock.files.some(({ to }) => !to.startsWith("/"))) return openSource(lock.source, { store, recipeDir }, dir);
   await copySource(lock.source, { store, recipeDir }, dir);
   return dir;
+}
+
+/**
+ * Digests once more what the sandboxes read where it lies in the store: whoever can write there could have changed it
+ * after it was looked at and before it was used. Throws `alarm/STORE_DAMAGED`.
+ */
+export async function recheckInputs(lock: Lock, toolchain: LockedToolchain, store: Store): Promise<void> {
+  await toolchainTree(store, toolchain);
+  if (lock.source.kind === "module") await moduleTree(store, lock.source);
+  if (lock.compiler !== undefined) await compilerTree(store, lock.compiler);
 }
 
 /** The toolchain that runs here. Throws `caller/TOOLCHAIN_NOT_LOCKED`. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { TwinsealError, messageOf } from "./errors.ts";
+import { TwinsealError, interrupted, messageOf } from "./errors.ts";
 
 export type ProcessResult = {
   readonly code: number | null;
@@ -63,9 +63,11 @@ export async function runProcess(
     return await new Promise((resolve, reject) => {
       child.on("error", (error) =>
         reject(
-          new TwinsealError("world", "PROCESS_NOT_STARTED", `starting ${file}: ${messageOf(error)}`, {
-            cause: error,
-          }),
+          options.signal?.aborted === true
+            ? interrupted()
+            : new TwinsealError("world", "PROCESS_NOT_STARTED", `starting ${file}: ${messageOf(error)}`, {
+                cause: error,
+              }),
         ),
       );
       child.on("close", (code, signal) => {

@@ -2,11 +2,12 @@ import { z } from "zod";
 import type { AgainstResult } from "./against.ts";
 import type { CheckResult } from "./check-artifact.ts";
 import type { LinkageResult } from "./check-linkage.ts";
-import { timeVaried, type Comparison } from "./compare.ts";
+import type { Comparison } from "./compare.ts";
 import { dimensionIdSchema, dimensions, type DimensionId } from "./dimensions.ts";
 import { sha256Schema, type Sha256 } from "./digest.ts";
 import type { Explanation } from "./explain/cause.ts";
 import { platformSchema, type Platform } from "./platform.ts";
+import { isVaried, seenOf } from "./varied.ts";
 import { artifactSchema, runSchema, type Run } from "./run.ts";
 
 /**
@@ -196,8 +197,8 @@ function writable(difference: Extract<Comparison, { verdict: "mismatch" }>["diff
 
 /** `varied` comes from what the probes saw, never from what was planned. */
 export function reportDimension(id: DimensionId, about: string, a: Run, b: Run): Dimension {
-  const seen = id === "driver" ? { a: a.driver, b: b.driver } : { a: a.observed[id], b: b.observed[id] };
-  const varied = isVaried(id, seen.a, seen.b, a, b);
+  const seen = { a: seenOf(id, a), b: seenOf(id, b) };
+  const varied = isVaried(id, a, b);
   const reason = varied
     ? undefined
     : (b.fixed[id] ?? a.fixed[id] ?? b.unvaried[id] ?? a.unvaried[id] ?? whyNot(seen.a, seen.b));
@@ -209,16 +210,6 @@ export function reportDimension(id: DimensionId, about: string, a: Run, b: Run):
     varied,
     ...(reason === undefined ? {} : { reason }),
   };
-}
-
-const DAY_SECONDS = 86_400;
-
-/** Clocks run on by themselves: they are varied when they are more than a day apart. */
-function isVaried(id: DimensionId, left: string | undefined, right: string | undefined, a: Run, b: Run): boolean {
-  if (left === undefined || right === undefined) return false;
-  if (id === "time") return timeVaried(a, b);
-  if (id === "uptime") return Math.abs(Number.parseInt(left, 10) - Number.parseInt(right, 10)) > DAY_SECONDS;
-  return left !== right;
 }
 
 function whyNot(left: string | undefined, right: string | undefined): string {

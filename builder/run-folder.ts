@@ -15,7 +15,7 @@ export async function loadRunFolder(dir: string): Promise<RunFolder> {
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new TwinsealError("caller", "RUN_INVALID", `reading ${path}: ${messageOf(error)}`, {
       cause: error,
-      hint: "name the folder of one side, for example twinseal-out/<name>/<os>-<arch>/a",
+      hint: "name the folder of one side, for example twinseal-out/<name>-v<version>/<os>-<arch>/a",
     });
   });
   if (text.length > MAX_RUN_BYTES) throw new TwinsealError("caller", "RUN_INVALID", `${path} is too large`);

@@ -54,8 +54,6 @@ export const runSchema = z.strictObject({
   unvaried: z.partialRecord(dimensionIdSchema, z.string()),
   /** Reasons from the recipe's `fix`. */
   fixed: z.partialRecord(dimensionIdSchema, z.string()),
-  /** Texts of the lock in which days stand, for example pseudo-versions: such a day in an artifact is no leak. */
-  lockedDates: z.array(z.string()),
   startedAt: z.iso.datetime(),
   durationMs: z.number().nonnegative(),
   steps: z.array(stepResultSchema),

@@ -1,3 +1,4 @@
+import { noise } from "./noise.ts";
 import type { DimensionId } from "./dimensions.ts";
 
 /** One side's environment: every value that can differ between the two sandboxes. Paths are the sandbox's. */
@@ -120,7 +121,7 @@ const other: Variation = {
   timezone: "Pacific/Chatham",
   lang: "tr_TR.UTF-8",
   lcAll: "tr_TR.UTF-8",
-  noise: { BUILD_NUMBER: "4711", CI: "true", EDITOR: "ed", TWIN_NOISE: "some value with spaces" },
+  noise,
   pathOrder: "toolchain-last",
   cpus: [],
   gogc: "off",

@@ -19,6 +19,10 @@ export type CliDeps = {
   readonly manifestsDir: string;
   /** Go source of the program that runs inside a sandbox. */
   readonly insideDir: string;
+  /** What this machine made or saw itself: our built program, the tree heads of logs. */
+  readonly stateRoot: string;
+  /** Where that program is kept once it is built. */
+  readonly helperDir: string;
   readonly toolVersion: string;
   readonly uid: number;
   readonly gid: number;
@@ -75,6 +79,8 @@ export function createDeps(world: CliWorld): CliDeps {
     packageRoot,
     manifestsDir: join(packageRoot, "manifests"),
     insideDir: join(packageRoot, "builder", "sandbox", "inside"),
+    stateRoot: stateRootOf(env),
+    helperDir: join(stateRootOf(env), "inside"),
     toolVersion: world.toolVersion,
     uid: process.getuid?.() ?? 0,
     gid: process.getgid?.() ?? 0,
@@ -131,6 +137,12 @@ export function storeRootOf(env: Environment): string {
   // The XDG base directory specification: a relative path is ignored.
   const base = cache?.startsWith("/") === true ? cache : join(env["HOME"] ?? homedir(), ".cache");
   return join(base, "twinseal");
+}
+
+/** What this machine made or saw itself: `$XDG_STATE_HOME/twinseal`, else `~/.local/state/twinseal`. */
+export function stateRootOf(env: Environment): string {
+  const state = env["XDG_STATE_HOME"];
+  return join(state?.startsWith("/") === true ? state : join(env["HOME"] ?? homedir(), ".local", "state"), "twinseal");
 }
 
 async function knownProxies(

@@ -60,9 +60,8 @@ async function readPtraceScope(): Promise<number | undefined> {
 }
 
 /** The newest program that an earlier build made for its sandboxes, if there was one. */
-export async function helperProgram(storeRoot: string): Promise<string | undefined> {
+export async function helperProgram(dir: string): Promise<string | undefined> {
   try {
-    const dir = join(storeRoot, "inside");
     const programs = (await readdir(dir)).filter((entry) => /^[0-9a-f]{64}$/.test(entry));
     const made = await Promise.all(
       programs.map(async (name) => ({ path: join(dir, name), atMs: (await stat(join(dir, name))).mtimeMs })),

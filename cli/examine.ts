@@ -18,13 +18,13 @@ export type Finding = {
   readonly fix?: string;
 };
 
-type ExamineDeps = Pick<CliDeps, "arch" | "uid" | "storeRoot" | "env" | "knownProxies">;
+type ExamineDeps = Pick<CliDeps, "arch" | "uid" | "storeRoot" | "helperDir" | "env" | "knownProxies">;
 
 /** Tries everything a build needs for real. Never throws: what cannot be tried is a finding. */
 export async function examine(deps: ExamineDeps): Promise<readonly Finding[]> {
   const platform = examinePlatform(deps.arch);
   if (platform.state === "no") return [platform, examineNode()];
-  const program = await helperProgram(deps.storeRoot);
+  const program = await helperProgram(deps.helperDir);
   const [tools, namespaces, engines, ...others] = await Promise.all([
     examineTools(),
     examineNamespaces(deps.uid),

@@ -14,7 +14,8 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 export const exitCodeHelp = `Exit codes:
   0  done and good
-  1  a negative verdict: bytes differ, or a build fails to compile
+  1  a negative verdict: bytes differ, the match is suspect, a build fails to compile,
+     the program fails its check, it is not the published one
   2  the caller's mistake: arguments, recipe, lock
   3  the world failed: network, disk, memory, kernel; also Ctrl-C
-  4  alarm, evidence of tampering: a digest of store or lock is broken`;
+  4  alarm, evidence of tampering: a digest of store, lock or log does not fit`;

@@ -89,7 +89,9 @@ function inherit(command: Command, program: Command): void {
 
 /** A reader that went away (`| head -1`) is no failure of ours. */
 function ignoreClosedPipe(error: Error): void {
-  if (systemCodeOf(error) !== "EPIPE") throw error;
+  if (systemCodeOf(error) === "EPIPE") return;
+  process.stderr.write(`twinseal: writing to standard output: ${error.message}\n`);
+  process.exit(3);
 }
 
 /** `--json` may stand anywhere before `--`. */

@@ -54,6 +54,7 @@ function details(target: ReportTarget, folder: string | undefined): readonly str
     ...(folder === undefined || target.verdict !== "match"
       ? []
       : target.artifacts.map(({ name }) => `  artifact: ${join(folder, name)}`)),
+    ...(target.runs.a.local ? ["  built from a working tree: it can never be sealed"] : []),
     ...(folder === undefined || target.verdict === "match"
       ? []
       : [`  both runs are kept in ${join(folder, target.platform.replace("/", "-"))}`]),

@@ -73,13 +73,15 @@ export function explainDifferences(
       hint: "read that side's build.log: the build depends on its environment",
     };
   }
-  const [value] = held;
+  const [value, ...more] = held;
+  const others = more.filter(({ a, b }) => a !== undefined && b !== undefined).map(({ id }) => id);
   if (value === undefined) {
     return {
       text: `no dimension's value stands in the artifacts${where}`,
       hint: "look at the bytes in the report; random numbers, seconds and the order of a map are usual causes",
     };
   }
+  const also = others.length === 0 ? "" : `; values of ${others.join(", ")} stand in them too`;
   const about = dimensions.find(({ id }) => id === value.id)?.about ?? "";
   const said = [
     value.a === undefined ? "" : `A's holds ${JSON.stringify(value.a)}`,
@@ -87,7 +89,7 @@ export function explainDifferences(
   ].filter((text) => text !== "");
   return {
     cause: value.id,
-    text: `the program depends on ${value.id} (${about}): ${said.join(", ")}${where}`,
+    text: `the program depends on ${value.id} (${about}): ${said.join(", ")}${also}${where}`,
     hint: `find what writes it into the program; as a last resort fix it in the recipe: fix: {${value.id}: "why"}`,
   };
 }

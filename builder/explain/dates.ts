@@ -20,6 +20,8 @@ const longMonths = [
   "December",
 ];
 const DAY_MS = 86_400_000;
+/** Somewhere it is another day already, or still. */
+const ZONE_MS = 14 * 3_600_000;
 
 /** How people and programs write a day (UTC), and the start of the epoch seconds that fall into it. */
 export function spellingsOfDay(day: Date): readonly string[] {
@@ -43,6 +45,11 @@ export function spellingsOfDay(day: Date): readonly string[] {
     `${date} ${short} ${year}`,
     `${plain} ${short} ${year}`,
     `${date}-${short}-${year}`,
+    `${date}-${short}-${year.slice(2)}`,
+    `${date} ${short} ${year.slice(2)}`,
+    `${short}-${date}-${year}`,
+    `${date}. ${month}. ${year}`,
+    `${plain}. ${String(day.getUTCMonth() + 1)}. ${year}`,
     `${short} ${date} ${year}`,
     `${short} ${plain.padStart(2, " ")} ${year}`,
     `${short} ${plain}, ${year}`,
@@ -85,7 +92,8 @@ export function spellingsOf(windows: readonly RunTime[]): readonly Spelling[] {
   const found = new Map<string, Spelling>();
   const add = (spelling: Spelling) => found.set(`${spelling.text} ${spelling.seconds?.first ?? ""}`, spelling);
   for (const { startMs, endMs } of windows) {
-    for (let day = Math.floor(startMs / DAY_MS); day <= Math.floor(endMs / DAY_MS); day++) {
+    const [first, last] = [startMs - ZONE_MS, endMs + ZONE_MS].map((ms) => Math.floor(ms / DAY_MS));
+    for (let day = first ?? 0; day <= (last ?? 0); day++) {
       const date = new Date(day * DAY_MS);
       for (const text of spellingsOfDay(date)) add({ text });
       splitSpellingsOfDay(date).forEach(add);

@@ -203,6 +203,6 @@ async function answerBytes(deps: ChecksumDatabaseDeps, path: string, maxBytes: n
   }
   throw new TwinsealError("world", "NETWORK", `reading ${path} from the checksum database: ${messageOf(last)}`, {
     cause: last,
-    hint: "set GOPROXY to a proxy that serves the checksum database",
+    hint: "check the network; where the checksum database cannot be reached, set GOPROXY to a proxy that serves it",
   });
 }

@@ -1,7 +1,7 @@
 import type { LockedToolchain } from "../recipe/lock.ts";
 import type { Store } from "../store/store.ts";
 import { toolchainModule } from "./go-proxy.ts";
-import { moduleTree, type TreeRules } from "./module-tree.ts";
+import { moduleTree, type TreeRules, type Watch } from "./module-tree.ts";
 
 /*
  * A Go toolchain as the module proxy serves it. Inside the zip go.mod files are called _go.mod, and no file is
@@ -14,6 +14,6 @@ const toolchainRules: TreeRules = {
 };
 
 /** Directory of the extracted toolchain, a GOROOT. Throws as `moduleTree` does. */
-export function toolchainTree(store: Store, toolchain: LockedToolchain): Promise<string> {
-  return moduleTree(store, { ...toolchain, path: toolchainModule }, toolchainRules);
+export function toolchainTree(store: Store, toolchain: LockedToolchain, watch?: Watch): Promise<string> {
+  return moduleTree(store, { ...toolchain, path: toolchainModule }, toolchainRules, watch);
 }

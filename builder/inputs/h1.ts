@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { openZip } from "./zip.ts";
 import { h1Schema, type H1, type Sha256 } from "../digest.ts";
 
 export type NamedDigest = { readonly name: string; readonly sha256: Sha256 | string };
@@ -11,6 +12,17 @@ export function h1Of(files: readonly NamedDigest[]): H1 {
     hash.update(`${sha256}  ${name}\n`);
   }
   return h1Schema.parse(`h1:${hash.digest("base64")}`);
+}
+
+/** The h1 of a module's zip. */
+export async function zipH1(path: string): Promise<H1> {
+  await using zip = await openZip(path);
+  const digests: NamedDigest[] = [];
+  for (const entry of zip.entries) {
+    const bytes = await zip.read(entry);
+    digests.push({ name: entry.name, sha256: createHash("sha256").update(bytes).digest("hex") });
+  }
+  return h1Of(digests);
 }
 
 /** The h1 of a go.mod file alone: a directory with the one file `go.mod`. */

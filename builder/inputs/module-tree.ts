@@ -3,10 +3,10 @@ import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readSync, readdir
 import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { H1, Sha256 } from "../digest.ts";
-import { TwinsealError, systemCodeOf } from "../errors.ts";
+import { TwinsealError, interrupted, systemCodeOf } from "../errors.ts";
 import { verifyBlob, type Store } from "../store/store.ts";
 import { unsafe } from "./archive-safety.ts";
-import { h1Of, type NamedDigest } from "./h1.ts";
+import { h1Of, zipH1, type NamedDigest } from "./h1.ts";
 import { openZip } from "./zip.ts";
 
 /**
@@ -30,17 +30,26 @@ export type TreeRules = {
   readonly isProgram: (name: string) => boolean;
 };
 
+/** Who waits for something that takes seconds: is told, and may end it. */
+export type Watch = { readonly say?: ((text: string) => void) | undefined; readonly signal?: AbortSignal | undefined };
+
 const plainRules: TreeRules = { diskName: (name) => name, zipName: (name) => name, isProgram: () => false };
 
 /**
  * Directory of a module's files, extracted into the store once; its h1 is computed anew at each call and held against
  * the lock. Only to be read. Throws `alarm/STORE_DAMAGED`, `alarm/DIGEST_MISMATCH`.
  */
-export async function moduleTree(store: Store, module: ZippedModule, rules: TreeRules = plainRules): Promise<string> {
+export async function moduleTree(
+  store: Store,
+  module: ZippedModule,
+  rules: TreeRules = plainRules,
+  watch: Watch = {},
+): Promise<string> {
   const tree = join(store.root, "trees", module.zip.sha256);
   const fault = treeFault(tree, module, rules);
   if (fault === undefined) return tree;
   if (fault !== "absent") {
+    await assertLockAgrees(store, module);
     await rename(tree, join(store.root, "damaged", `tree-${module.zip.sha256}-${randomUUID()}`));
     throw new TwinsealError(
       "alarm",
@@ -52,9 +61,10 @@ export async function moduleTree(store: Store, module: ZippedModule, rules: Tree
     );
   }
   const zip = await verifyBlob(store, module.zip.sha256);
+  watch.say?.(`extracting ${module.path}@${module.version}`);
   const temporary = join(store.root, "tmp", `${process.pid}-${randomUUID()}`);
   try {
-    await extractTree(zip, temporary, module, rules);
+    await extractTree(zip, temporary, module, rules, watch.signal);
     const damage = treeFault(temporary, module, rules);
     if (damage !== undefined) throw new Error(`what was just extracted is damaged: ${damage}`);
     await rename(temporary, tree);
@@ -68,15 +78,34 @@ export async function moduleTree(store: Store, module: ZippedModule, rules: Tree
   return tree;
 }
 
+/** A lock whose h1 is not that of the zip it names is no reason to doubt the tree. */
+async function assertLockAgrees(store: Store, module: ZippedModule): Promise<void> {
+  const h1 = await zipH1(await verifyBlob(store, module.zip.sha256));
+  if (h1 === module.h1) return;
+  throw new TwinsealError(
+    "alarm",
+    "DIGEST_MISMATCH",
+    `the lock contradicts itself: the zip of ${module.path}@${module.version} that it names (${module.zip.sha256}) has ${h1}, and its h1 is ${module.h1}`,
+    { hint: "somebody edited the lock: look at its history; twinseal pin writes it anew" },
+  );
+}
+
 const prefixOf = (module: ZippedModule) => `${module.path}@${module.version}/`;
 
-async function extractTree(zipPath: string, to: string, module: ZippedModule, rules: TreeRules): Promise<void> {
+async function extractTree(
+  zipPath: string,
+  to: string,
+  module: ZippedModule,
+  rules: TreeRules,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   await using zip = await openZip(zipPath);
   const prefix = prefixOf(module);
   const digests: NamedDigest[] = [];
   const made = new Set<string>();
   for (const entry of zip.entries) {
     if (!entry.name.startsWith(prefix)) throw unsafe(entry.name, `does not start with ${prefix}`);
+    if (signal?.aborted === true) throw interrupted();
     const bytes = await zip.read(entry);
     const name = entry.name.slice(prefix.length);
     digests.push({ name: entry.name, sha256: createHash("sha256").update(bytes).digest("hex") });
@@ -136,6 +165,7 @@ function treeFault(tree: string, module: ZippedModule, rules: TreeRules): string
         settleTime(path, stat.mtimeMs);
         const executable = (stat.mode & 0o111) !== 0;
         if (executable !== rules.isProgram(name)) fault ??= `${name} has another mode`;
+        if (rules.diskName(rules.zipName(name)) !== name) fault ??= `${name} has a name that only the zip has`;
         digests.push({
           name: `${prefix}${rules.zipName(name)}`,
           sha256: hashFile(path),

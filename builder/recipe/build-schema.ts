@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { noiseNames } from "../noise.ts";
 import { placeholderNames } from "./placeholders.ts";
+import { ldflagsFault } from "./ldflags.ts";
 import { relativePathSchema, textWith } from "./text-schema.ts";
 
 const environmentSchema = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "is not a variable name"), z.string());
@@ -24,6 +26,10 @@ export const buildShape = {
     .optional()
     .describe("Build tags. Trusted: they choose which code is compiled in."),
   ldflags: textWith(placeholderNames)
+    .superRefine((text, context) => {
+      const fault = ldflagsFault(text);
+      if (fault !== undefined) context.addIssue(fault);
+    })
     .optional()
     .describe(
       "Linker flags; {version} {commit} {commitDate} {tags} are replaced from the lock. Trusted: -X sets any string of the program; recorded in the report, because -trimpath hides them from `go version -m`.",
@@ -53,6 +59,7 @@ export const buildShape = {
 
 /** Variables that the plan owns; a recipe that sets one of them would undo a guarantee. */
 export const ownedVariables: readonly string[] = [
+  ...noiseNames,
   "AR",
   "CC",
   "CXX",

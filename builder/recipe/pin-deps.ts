@@ -50,6 +50,9 @@ export async function fetchUnknown(
         "world",
         "NETWORK",
         `fetching ${path}@${version}: the module proxy answered ${response.status}`,
+        {
+          hint: "this proxy does not give it out: name another version (for a toolchain: `go:` in the recipe), or another GOPROXY",
+        },
       );
     }
   }

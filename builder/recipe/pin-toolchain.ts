@@ -1,8 +1,7 @@
 import { archiveOf, readDownloadPage, type GoRelease } from "../inputs/go-download.ts";
 import { toolchainModule } from "../inputs/go-proxy.ts";
-import { h1Of } from "../inputs/h1.ts";
-import { openZip } from "../inputs/zip.ts";
-import { sha256Of, sha256Schema } from "../digest.ts";
+import { zipH1 } from "../inputs/h1.ts";
+import { sha256Schema } from "../digest.ts";
 import { hosts, type Host } from "../platform.ts";
 import { blobPath } from "../store/store.ts";
 import { TwinsealError } from "../errors.ts";
@@ -42,10 +41,7 @@ async function lockToolchain(
 
 /** Throws `alarm/DIGEST_MISMATCH` when a zip's files do not have the proven h1. */
 export async function assertZipH1(path: string, h1: string, what: string): Promise<void> {
-  await using zip = await openZip(path);
-  const digests = [];
-  for (const entry of zip.entries) digests.push({ name: entry.name, sha256: sha256Of(await zip.read(entry)) });
-  const found = h1Of(digests);
+  const found = await zipH1(path);
   if (found === h1) return;
   throw new TwinsealError("alarm", "DIGEST_MISMATCH", `${what} has ${found}, and the checksum database says ${h1}`, {
     hint: "the module proxy served other bytes than the world knows; nothing was written",

@@ -15,7 +15,7 @@ const eventSchema = z.discriminatedUnion("event", [
   z.object({ event: z.literal("power"), refused: z.record(z.string(), z.string()).default({}) }),
   z.object({ event: z.literal("start"), step: z.string() }),
   z.object({ event: z.literal("output"), step: z.string(), text: z.string() }),
-  z.object({ event: z.literal("graph"), step: z.string(), packages: z.array(z.string()) }),
+  z.object({ event: z.literal("graph"), step: z.string(), packages: z.array(z.string()).default([]) }),
   z.object({
     event: z.literal("exit"),
     step: z.string(),

@@ -1,8 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { chmod, copyFile, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { digestFile, sha256Of, sha256Schema, type Sha256 } from "../digest.ts";
-import { TwinsealError, systemCodeOf } from "../errors.ts";
+import { TwinsealError, interrupted, systemCodeOf } from "../errors.ts";
+import type { Watch } from "../inputs/module-tree.ts";
 import { runProcess } from "../process.ts";
 import type { LockedToolchain } from "../recipe/lock.ts";
 
@@ -14,20 +16,26 @@ export type InsideProgramInput = {
   readonly sourceDir: string;
   readonly goroot: string;
   readonly toolchain: LockedToolchain;
-  /** Where built programs are kept, by digest of source and toolchain. */
+  /**
+   * Where built programs are kept, by digest of source and toolchain, each with a record of its own digest. Not the
+   * store: that may come from a cache of somebody else's, and nothing there is believed but what a lock names.
+   */
   readonly keepDir: string;
-  /** Empty directory for the two builds; removed by the caller. */
+  /** For the two builds and for the copy that is used; removed by the caller. */
   readonly workDir: string;
+  readonly watch?: Watch;
 };
 
 const recordSchema = z.strictObject({ sha256: sha256Schema });
 
-/** Path of the executable program, verified against its recorded digest; builds it where it is missing or damaged. */
+/** Path of a private copy of the program, verified against its recorded digest; builds it where it is missing or damaged. */
 export async function insideProgram(input: InsideProgramInput): Promise<string> {
   const sources = await readSources(input.sourceDir);
   const key = sha256Of(JSON.stringify([input.toolchain.h1, sources.map(({ name, text }) => [name, text])]));
   const program = join(input.keepDir, key);
-  if (await isIntact(program)) return program;
+  const kept = await takeKept(program, input.workDir);
+  if (kept !== undefined) return kept;
+  input.watch?.say?.("building the sandbox's own program from its source, twice; it is kept for the next time");
   const [first, second] = await Promise.all(
     (["first", "the-second"] as const).map((place) => buildOnce(input, sources, place)),
   );
@@ -40,7 +48,7 @@ export async function insideProgram(input: InsideProgramInput): Promise<string> 
   }
   await mkdir(input.keepDir, { recursive: true });
   await keep(first.path, program, first.sha256);
-  return program;
+  return first.path;
 }
 
 type SourceFile = { readonly name: string; readonly text: string };
@@ -50,12 +58,17 @@ async function readSources(dir: string): Promise<readonly SourceFile[]> {
   return Promise.all(names.toSorted().map(async (name) => ({ name, text: await readFile(join(dir, name), "utf8") })));
 }
 
-async function isIntact(program: string): Promise<boolean> {
+/** Copied first and digested then: nobody can change it between the two. Undefined where it is missing or damaged. */
+async function takeKept(program: string, workDir: string): Promise<string | undefined> {
+  const copy = join(workDir, `inside-${randomUUID()}`);
   try {
     const record = recordSchema.parse(JSON.parse(await readFile(`${program}.json`, "utf8")));
-    return (await digestFile(program)).sha256 === record.sha256;
+    await copyFile(program, copy);
+    await chmod(copy, 0o755);
+    return (await digestFile(copy)).sha256 === record.sha256 ? copy : undefined;
   } catch (error) {
-    if (systemCodeOf(error) === "ENOENT" || error instanceof SyntaxError || error instanceof z.ZodError) return false;
+    if (systemCodeOf(error) === "ENOENT" || error instanceof SyntaxError || error instanceof z.ZodError)
+      return undefined;
     throw error;
   }
 }
@@ -66,6 +79,7 @@ async function buildOnce(
   place: string,
 ): Promise<{ path: string; sha256: Sha256 }> {
   const base = join(input.workDir, "inside", place);
+  const signal = input.watch?.signal;
   const source = join(base, "source");
   await mkdir(source, { recursive: true });
   for (const { name, text } of sources) await writeFile(join(source, name), text);
@@ -84,9 +98,12 @@ async function buildOnce(
       GOENV: "off",
       GOWORK: "off",
       CGO_ENABLED: "0",
+      TMPDIR: base, // what a killed go command leaves goes with the working directory
     },
     timeoutMs: 600_000,
+    ...(signal === undefined ? {} : { signal }),
   });
+  if (signal?.aborted === true) throw interrupted();
   if (result.code !== 0) {
     throw new TwinsealError(
       "world",

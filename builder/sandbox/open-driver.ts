@@ -2,6 +2,7 @@ import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { TwinsealError, messageOf } from "../errors.ts";
 import { runProcess } from "../process.ts";
+import type { Watch } from "../inputs/module-tree.ts";
 import type { LockedToolchain } from "../recipe/lock.ts";
 import type { Store } from "../store/store.ts";
 import { findAnyEngine, type DriverChoice, type DriverName } from "./driver-choice.ts";
@@ -16,6 +17,8 @@ import { findNamespacesAccess } from "./preflight.ts";
 export type DriverDeps = {
   /** Directory of the helper program's Go source. */
   readonly insideDir: string;
+  /** Where it is kept once it is built. */
+  readonly helperDir: string;
   readonly uid: number;
   readonly gid: number;
   readonly arch: string;
@@ -37,6 +40,7 @@ export type DriverPlace = {
   readonly toolchain: LockedToolchain;
   readonly workDir: string;
   readonly store: Store;
+  readonly watch?: Watch;
 };
 
 /** Makes both sides' drivers ready, one only once. A is the reference, so what can be varied is up to B's. */
@@ -120,8 +124,9 @@ function helperProgram(place: DriverPlace, deps: DriverDeps): Promise<string> {
     sourceDir: deps.insideDir,
     goroot: place.goroot,
     toolchain: place.toolchain,
-    keepDir: join(place.store.root, "inside"),
+    keepDir: deps.helperDir,
     workDir: place.workDir,
+    watch: place.watch ?? {},
   });
 }
 

@@ -8,11 +8,11 @@ import { keepPartial, newPartialPath } from "./partial.ts";
 /**
  * Content-addressed files below `root`, an absolute path:
  * `sha256/<2 hex>/<hex>` blobs · `tmp/` what is being written · `trees/` extracted toolchains · `damaged/` what failed
- * its digest · `log/` remembered tree heads · `inside/` our own program.
+ * its digest.
  */
 export type Store = { readonly root: string };
 
-const directories = ["sha256", "tmp", "trees", "damaged", "log", "inside"] as const;
+const directories = ["sha256", "tmp", "trees", "damaged"] as const;
 
 /** Makes the store where there is none. Throws `world/STORE_UNUSABLE`. */
 export async function openStore(root: string): Promise<Store> {

@@ -8,8 +8,7 @@ import { gitEnvOf } from "../../builder/inputs/git.ts";
 import { nowhere, planFetch } from "../../builder/inputs/plan-fetch.ts";
 import { compilerTree } from "../../builder/prepare-inputs.ts";
 import { findRecipe } from "../../builder/recipe/catalog.ts";
-import { assertLockFits, loadLock } from "../../builder/recipe/load-lock.ts";
-import { loadRecipe } from "../../builder/recipe/load.ts";
+import { loadLocked } from "../../builder/recipe/load-locked.ts";
 import { verifyBlob } from "../../builder/store/store.ts";
 import type { CliDeps } from "../deps.ts";
 
@@ -30,8 +29,7 @@ export function fetchCommand(deps: CliDeps): Command {
     .action(async (spec: string | undefined, flags: Record<string, unknown>) => {
       const options = await deps.parse(optionsSchema, { spec, ...flags });
       const found = await findRecipe(options.spec, deps);
-      const lock = await loadLock(found.lockPath);
-      assertLockFits(lock, await loadRecipe(found.recipePath));
+      const { lock } = await loadLocked(found);
       const store = await deps.store();
       const host = readHost().platform;
       const progress = await deps.progress();

@@ -68,7 +68,7 @@ export function pinCommand(deps: CliDeps): Command {
           ...proxies.map((proxy) => `${proxy.replace(/\/$/, "")}/sumdb/sum.golang.org`),
           "https://sum.golang.org",
         ],
-        stateDir: join(store.root, "log"),
+        stateDir: join(deps.stateRoot, "log"),
       });
       await using workspace = await openWorkspace(store.root, process.pid, randomUUID());
       const fresh = await pinRecipe(

@@ -22,9 +22,14 @@ export function reportCommand(deps: CliDeps): Command {
       const path = await reportPath(resolve(deps.cwd, place));
       const report = await loadReport(path);
       const html = resolve(deps.cwd, options.html ?? path.replace(/\.json$/, ".html"));
-      if (options.html !== undefined || options.open) await writeFile(html, renderReportHtml(report));
+      const written = options.html !== undefined || options.open;
+      if (written) await writeFile(html, renderReportHtml(report));
       if (options.open) await runProcess(["xdg-open", html], { env: stringsOf(deps.env), timeoutMs: 10_000 });
-      deps.finish({ ...reportOutcome(report), document: { report }, text: `${renderVerdicts(report)}\n` });
+      deps.finish({
+        ...reportOutcome(report),
+        document: { report },
+        text: `${renderVerdicts(report)}\n${written ? `html: ${html}\n` : ""}`,
+      });
     });
 }
 

@@ -7,7 +7,7 @@ import { runEngine } from "../../builder/sandbox/engine.ts";
 import { insideProgram } from "../../builder/sandbox/inside-program.ts";
 import { openDriver } from "../../builder/sandbox/open-driver.ts";
 import { openEngine, type TestEngine } from "../support/engines.ts";
-import { openToolchain, repository } from "../support/toolchain.ts";
+import { openToolchain, repository, testHelperDir } from "../support/toolchain.ts";
 import { median, type Figure } from "./figure.ts";
 
 /**
@@ -49,9 +49,9 @@ async function openPlace(id: DriverId, engine: TestEngine | undefined, workDir: 
   const { driver } = await openDriver(
     id,
     { goroot, toolchain, workDir, store },
-    { insideDir, uid, gid, arch: process.arch, env: engine?.env ?? {} },
+    { insideDir, helperDir: testHelperDir(), uid, gid, arch: process.arch, env: engine?.env ?? {} },
   );
-  const keepDir = join(store.root, "inside");
+  const keepDir = testHelperDir();
   return { driver, program: await insideProgram({ sourceDir: insideDir, goroot, toolchain, keepDir, workDir }) };
 }
 

@@ -79,7 +79,12 @@ describe("compareRuns", () => {
 
   it("refuses equal bytes that are no program for the declared platform, from another machine too", async () => {
     const made = await copy();
-    for (const side of ["a", "b"] as const) await made.change(side, () => ({ platform: "linux/arm64" }));
+    for (const side of ["a", "b"] as const) {
+      await made.change(side, ({ plan }) => ({
+        platform: "linux/arm64",
+        plan: Object.assign({}, plan, { platform: "linux/arm64" }),
+      }));
+    }
     const judged = judgeRunFolders(join(made.dir, "a"), join(made.dir, "b"));
     await expect(judged).rejects.toMatchObject({ kind: "verdict", code: "WRONG_PLATFORM" });
   });
@@ -157,6 +162,43 @@ describe("compareRuns", () => {
     const counted = await copy();
     await counted.change("a", (run) => ({ packages: { ...run.packages, compiled: 0 } }));
     await expect(compare(counted)).rejects.toMatchObject({ kind: "verdict", code: "WARM_CACHE" });
+  });
+
+  it("refuses a run in whose graph nothing was linked: the program was there before", async () => {
+    const made = await copy();
+    const path = join(made.dir, "b", "actiongraph.json");
+    const actions = JSON.parse(await readFile(path, "utf8")) as { Mode: string }[];
+    await writeFile(
+      path,
+      JSON.stringify(actions.map((action) => (action.Mode === "link" ? { ...action, Cmd: null } : action))),
+    );
+    await expect(compare(made)).rejects.toMatchObject({ kind: "verdict", code: "NOT_LINKED" });
+  });
+
+  it("refuses one run that was copied and called the other side, with its own or with borrowed values", async () => {
+    const { run: other } = await loadRunFolder(join(original, "b"));
+    for (const observed of [undefined, other.observed]) {
+      const made = await copy();
+      await rm(join(made.dir, "b"), { recursive: true });
+      await cp(join(made.dir, "a"), join(made.dir, "b"), { recursive: true });
+      const borrowed = observed === undefined ? {} : { observed };
+      await made.change("b", () => ({ id: randomUUID(), side: "b", ...borrowed }));
+      await expect(compare(made)).rejects.toMatchObject({ kind: "alarm", code: "RUN_INCOHERENT" });
+      await made.change("b", ({ plan }) => ({ plan: Object.assign({}, plan, { side: "b" }) }));
+      await expect(compare(made)).rejects.toMatchObject(
+        observed === undefined ? { kind: "caller", code: "RUNS_ALIKE" } : { kind: "alarm", code: "RUN_INCOHERENT" },
+      );
+    }
+  });
+
+  it("excuses a day of the build only by a lock, never by what a run says", async () => {
+    const dated = await bench.build({ before: ["leak", "leak.go", "new-file-day"] });
+    const sides = ["a", "b"].map((side) => join(dated.dir, side)) as [string, string];
+    expect(await judgeRunFolders(...sides)).toMatchObject({ comparison: { verdict: "suspect" } });
+    const path = join(sides[0], "run.json");
+    const run = JSON.parse(await readFile(path, "utf8")) as object;
+    await writeFile(path, JSON.stringify({ ...run, lockedDates: [new Date().toISOString().slice(0, 10)] }));
+    await expect(judgeRunFolders(...sides)).rejects.toMatchObject({ code: "RUN_INVALID" });
   });
 
   it("calls a build that fails on one side a mismatch, on both a failure", async () => {

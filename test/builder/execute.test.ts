@@ -67,7 +67,6 @@ async function execute(plan: Plan, main: string, options: { driver?: SandboxDriv
     {
       lock: { sha256: sha256Of("a lock of a test") },
       local: true,
-      lockedDates: [],
       host: { platform: host.platform, kernel: host.kernel },
       unvaried: {},
       fixed: {},
@@ -127,6 +126,18 @@ describe("the trap of the field: a build over a warm cache", () => {
     const { run, runDir } = await execute(plan, hello, { driver: dirty });
     await expect(run).rejects.toMatchObject({ kind: "alarm", code: "CACHE_NOT_EMPTY" });
     expect(existsSync(join(runDir, "run.json"))).toBe(false);
+  });
+
+  it("is refused by the executor when a program lies in the result already: go would not link another", async () => {
+    const plan = planFor("a");
+    const [name] = plan.artifacts;
+    const placed = driverWith((spec) => ({
+      ...spec,
+      files: [...spec.files, { path: `${plan.variation.resultPath}/${name}`, text: "a program of nobody's" }],
+    }));
+    const { run, runDir } = await execute(plan, hello, { driver: placed });
+    await expect(run).rejects.toMatchObject({ kind: "alarm", code: "CACHE_NOT_EMPTY" });
+    expect(existsSync(join(runDir, name))).toBe(false);
   });
 });
 

@@ -101,10 +101,12 @@ describe("twinseal build", () => {
     expect(differs.code).toBe(1);
     expect(jsonOf(differs).code).toBe("differs-from-published");
     await writeFile(join(project.dir, "SHA256SUMS"), `${sha256}  other-name\n`);
-    const unnamed = await project.run(["build", "--offline", "--against", "SHA256SUMS"]);
-    expect(unnamed.code).toBe(1);
-    expect(unnamed.stderr).toContain(`published nothing for ${artifact}`);
     await fresh();
+    await writeFile(join(project.dir, "list-of-digests"), `${sha256}  other-name\n`);
+    const unnamed = await project.run(["build", "--offline", "--against", "list-of-digests"]);
+    expect(unnamed.code).toBe(2);
+    expect(unnamed.stderr).toContain(`has no ${artifact}`);
+    expect(unnamed.stderr).toContain("other-name");
     for (const against of ["missing-file", "sha256:123", "go.mod/x"]) {
       expect((await project.run(["build", "--offline", "--against", against])).code).toBe(2);
     }

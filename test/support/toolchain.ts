@@ -1,6 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { stateRootOf } from "../../cli/deps.ts";
 import { createHttp } from "../../builder/http.ts";
 import { fetchInputs } from "../../builder/inputs/fetch.ts";
 import { proxiesFrom } from "../../builder/inputs/go-proxy.ts";
@@ -18,6 +19,11 @@ export const repository = join(import.meta.dirname, "../..");
 /** The user's own store, so that a machine fetches the toolchain once. */
 export function testStoreRoot(): string {
   return process.env["TWINSEAL_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "twinseal");
+}
+
+/** The user's own, so that a machine builds the helper program once. */
+export function testHelperDir(): string {
+  return join(stateRootOf(process.env), "inside");
 }
 
 export async function testProxies(): Promise<readonly string[]> {

@@ -17,7 +17,7 @@ import { createNamespacesDriver, type NamespacesAccess } from "../../builder/san
 import { openDrivers, type OpenedDrivers } from "../../builder/sandbox/open-driver.ts";
 import { executeTwin, type Side, type TwinDeps, type TwinRuns } from "../../builder/twin.ts";
 import { planVariations, type Unvaried } from "../../builder/variations.ts";
-import { repository, type TestToolchain } from "./toolchain.ts";
+import { repository, testHelperDir, type TestToolchain } from "./toolchain.ts";
 
 /** A tiny program with a step before its build, built twice for real; gone with its scope. */
 export type TwinBench = AsyncDisposable & {
@@ -95,6 +95,7 @@ export async function openTwinBench(
     { goroot: toolchain.goroot, toolchain: locked, workDir: dir, store: toolchain.store },
     {
       insideDir: join(repository, "builder/sandbox/inside"),
+      helperDir: testHelperDir(),
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
       arch: process.arch,
@@ -106,7 +107,7 @@ export async function openTwinBench(
     sourceDir: inside,
     goroot: toolchain.goroot,
     toolchain: locked,
-    keepDir: join(toolchain.store.root, "inside"),
+    keepDir: testHelperDir(),
     workDir: dir,
   });
   const { access } = benchOptions;
@@ -149,7 +150,6 @@ export async function openTwinBench(
     const context = {
       lock: { sha256: sha256Of("a lock of a test") },
       local: true,
-      lockedDates: [],
       host: { platform: host.platform, kernel: host.kernel },
       unvaried: variations.unvaried,
       fixed: variations.fixed,

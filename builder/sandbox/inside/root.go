@@ -116,7 +116,7 @@ func bindReadOnly(from, root, path string) {
 		must("binding "+from, file.Close())
 	}
 	must("binding "+from, syscall.Mount(from, to, "", syscall.MS_BIND, ""))
-	must("making "+to+" read-only", remountReadOnly(to))
+	must("making "+to+" read-only", remountReadOnly(to, syscall.MS_NODEV))
 }
 
 // overlayReadOnly shows a directory through an overlay whose layers are named by descriptor: unlike a bind, it does not
@@ -157,13 +157,13 @@ func overlayRoot(lower, root string) error {
 }
 
 // remountReadOnly keeps the flags that the kernel locks in a user namespace, else it would refuse.
-func remountReadOnly(path string) error {
+func remountReadOnly(path string, more uintptr) error {
 	var stat syscall.Statfs_t
 	if err := syscall.Statfs(path, &stat); err != nil {
 		return err
 	}
 	const statNoExec, statNoATime, statNoDirATime, statRelATime = 0x8, 0x400, 0x800, 0x1000
-	flags := uintptr(syscall.MS_BIND | syscall.MS_REMOUNT | syscall.MS_RDONLY | syscall.MS_NOSUID | syscall.MS_NODEV)
+	flags := uintptr(syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY|syscall.MS_NOSUID) | more
 	for _, pair := range [][2]uintptr{
 		{statNoExec, syscall.MS_NOEXEC},
 		{statNoATime, syscall.MS_NOATIME},
@@ -185,6 +185,8 @@ func mountDevices(root string) {
 		must("making "+target, err)
 		must("making "+target, file.Close())
 		must("binding /dev/"+name, syscall.Mount("/dev/"+name, target, "", syscall.MS_BIND, ""))
+		// A device can be written to all the same, but its times are the host's, and not for a step to set.
+		must("protecting /dev/"+name, remountReadOnly(target, 0))
 	}
 	must("mounting /dev/pts", syscall.Mount("devpts", root+"/dev/pts", "devpts",
 		syscall.MS_NOSUID|syscall.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0666"))
@@ -201,13 +203,13 @@ func enterRoot(spec Spec) {
 	must("leaving the scratch", syscall.Unmount(spec.Root+scratchDir, syscall.MNT_DETACH))
 	must("removing the scratch's name", os.Remove(spec.Root+scratchDir))
 	if spec.Source.ReadOnly {
-		must("making the source read-only", remountReadOnly(spec.Root+spec.Source.To))
+		must("making the source read-only", remountReadOnly(spec.Root+spec.Source.To, syscall.MS_NODEV))
 	}
 	must("entering the root", os.Chdir(spec.Root))
 	must("entering the root", syscall.PivotRoot(".", "."))
 	must("leaving the host", syscall.Unmount(".", syscall.MNT_DETACH))
 	must("entering the root", os.Chdir("/"))
-	must("making the root read-only", remountReadOnly("/"))
+	must("making the root read-only", remountReadOnly("/", syscall.MS_NODEV))
 	if spec.Rootfs == "" {
 		// A bind of the root's own tmpfs alone stays writable through another mount of it; there is none.
 		must("making the root read-only", syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_RDONLY|syscall.MS_NOSUID, "mode=0755,size=16m"))

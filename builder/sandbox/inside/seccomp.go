@@ -28,9 +28,11 @@ const (
 	shiftedClocks = 0x921
 
 	cloneNewUser = 0x10000000
-	afVsock      = 40
-	tiocsti      = 0x5412
-	tioclinux    = 0x541c
+	// A child that nobody traces would see the real clock.
+	cloneUntraced = 0x00800000
+	afVsock       = 40
+	tiocsti       = 0x5412
+	tioclinux     = 0x541c
 )
 
 type instruction struct {
@@ -66,6 +68,7 @@ func filterProgram(traceClock bool) []instruction {
 	// The flags of clone3 lie in memory, where a filter cannot look: programs fall back to clone.
 	program = append(program, instruction{bpfEqual, 0, 1, callClone3}, instruction{bpfReturn, 0, 0, retErrno | uint32(syscall.ENOSYS)})
 	program = append(program, whenArgument(callClone, 0, instruction{bpfHasBits, 0, 1, cloneNewUser})...)
+	program = append(program, whenArgument(callClone, 0, instruction{bpfHasBits, 0, 1, cloneUntraced})...)
 	program = append(program, whenArgument(callUnshare, 0, instruction{bpfHasBits, 0, 1, cloneNewUser})...)
 	program = append(program, whenArgument(callIoctl, 1, instruction{bpfEqual, 0, 1, tiocsti})...)
 	program = append(program, whenArgument(callIoctl, 1, instruction{bpfEqual, 0, 1, tioclinux})...)

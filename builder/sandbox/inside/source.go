@@ -7,6 +7,7 @@ import (
 	"sort"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 // copySource copies the host's tree into the scratch. A tmpfs lists a directory in the reverse order of creation, so the
@@ -73,6 +74,23 @@ func (w *sourceWriter) link(name, target string) {
 	path := filepath.Join(w.to, name)
 	must("copying the source", os.Symlink(target, path))
 	must("owning the source", os.Lchown(path, w.spec.OwnerUID, w.spec.OwnerGID))
+	must("setting file times", setLinkTime(path, w.spec.Source.TimeSeconds))
+}
+
+// setLinkTime sets the times of a link itself; the syscall package only knows how to follow it.
+func setLinkTime(path string, seconds int64) error {
+	name, err := syscall.BytePtrFromString(path)
+	if err != nil {
+		return err
+	}
+	times := [2]syscall.Timespec{{Sec: seconds}, {Sec: seconds}}
+	const atFdCwd, symlinkNoFollow = -100, 0x100
+	dir := atFdCwd
+	if _, _, errno := syscall.RawSyscall6(syscall.SYS_UTIMENSAT, uintptr(dir), uintptr(unsafe.Pointer(name)),
+		uintptr(unsafe.Pointer(&times)), symlinkNoFollow, 0, 0); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 func (w *sourceWriter) file(name string, executable bool, from io.Reader) {

@@ -27,12 +27,22 @@ describe("the days of a run in an artifact", () => {
     "Fri Jan 02 23:59:31 2026",
     String(startMs / 1000 + 17),
     "2026-01-03T00:00:01Z",
+    "Friday, 02-Jan-26",
+    "02 Jan 26 23:59 UTC",
+    "2. 1. 2026",
   ])("are found as %j", async (text) => {
     expect((await found(`before\0${text}\0after`)).length).toBeGreaterThan(0);
   });
 
   it("are not seen in other days, nor in Go's own layouts", async () => {
     expect(await found("2026-01-04 2025-01-02 Mon Jan 02 15:04:05 -0700 2006 Jan _2 15:04:05")).toEqual([]);
+  });
+
+  it("are also those of places where it is another day", async () => {
+    const noon = Date.parse("2026-06-15T02:53:00Z");
+    const days = spellingsOf([{ startMs: noon, endMs: noon + 1000 }]).map(({ text }) => text);
+    expect(days).toEqual(expect.arrayContaining(["2026-06-14", "2026-06-15"]));
+    expect(days).not.toContain("2026-06-16");
   });
 
   it("are seconds of the run only, to the second", async () => {

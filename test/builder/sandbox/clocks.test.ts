@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { runProcess } from "../../../builder/process.ts";
 import { insideProgram } from "../../../builder/sandbox/inside-program.ts";
-import { openToolchain, repository, testStoreRoot } from "../../support/toolchain.ts";
+import { openToolchain, repository, testHelperDir } from "../../support/toolchain.ts";
 
 const OFFSET_SECONDS = 34_560_000;
 let dir: string;
@@ -32,7 +32,7 @@ describe.runIf(process.arch === "x64")("the shifted clock, on amd64 only", () =>
       sourceDir,
       goroot,
       toolchain,
-      keepDir: join(testStoreRoot(), "inside"),
+      keepDir: testHelperDir(),
       workDir: dir,
     });
     const built = await runProcess([join(goroot, "bin/go"), "build", "-o", join(dir, "clocks"), "."], {
