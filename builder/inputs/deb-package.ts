@@ -22,7 +22,7 @@ export async function extractDeb(path: string, dir: string, limits: TarLimits = 
     return await readTarEntries(unpacked({ path, ...data }, packing), limits, tree.take);
   } catch (error) {
     // The disk's own faults keep their code, all others are of the packed bytes.
-    if (error instanceof TwinsealError || systemCodeOf(error)?.startsWith("E") === true) throw error;
+    if (error instanceof TwinsealError || /^E[A-Z0-9]+$/.test(systemCodeOf(error) ?? "")) throw error;
     throw unsafe("data.tar", "cannot be unpacked", error);
   } finally {
     tree.close();

@@ -1,6 +1,6 @@
 import { closeSync, createReadStream, openSync, readSync } from "node:fs";
 import { pipeline, type Duplex } from "node:stream";
-import { ReadableStream, type UnderlyingDefaultSource } from "node:stream/web";
+import { ReadableStream } from "node:stream/web";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 
 export type Packing = "none" | "gz" | "xz" | "zst";
@@ -53,11 +53,15 @@ async function* unpackedXz(packed: Packed): AsyncGenerator<Uint8Array> {
 function webStreamOf(file: number, { offset, sizeBytes }: Packed): ReadableStream<Uint8Array> {
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   let done = 0;
-  const pull: UnderlyingDefaultSource<Uint8Array>["pull"] = (controller) => {
-    const bytes = readSync(file, buffer, 0, Math.min(CHUNK_BYTES, sizeBytes - done), offset + done);
-    done += bytes;
-    if (bytes > 0) controller.enqueue(buffer.subarray(0, bytes));
-    else controller.close();
-  };
-  return new ReadableStream<Uint8Array>({ pull }, { highWaterMark: 0 });
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        const bytes = readSync(file, buffer, 0, Math.min(CHUNK_BYTES, sizeBytes - done), offset + done);
+        done += bytes;
+        if (bytes > 0) controller.enqueue(buffer.subarray(0, bytes));
+        else controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
