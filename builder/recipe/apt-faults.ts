@@ -7,7 +7,7 @@ export type AptFailure = { readonly mirror: string; readonly suite: string; read
 /** Why a suite's lists could not be had. Pure. */
 export function updateFault({ mirror, suite, text }: AptFailure): TwinsealError {
   const where = `${suite} of ${publicUrl(mirror)}`;
-  if (/BADSIG|Clearsigned file isn't valid|Invalid signature/i.test(text)) {
+  if (/BADSIG|manipulated|Clearsigned file isn't valid|Invalid signature/i.test(text)) {
     return new TwinsealError("alarm", "SUITE_FORGED", `the signature of ${where} does not fit what it signs`, {
       hint: "nothing was locked; find out what stands between you and Debian, or use another mirror",
     });

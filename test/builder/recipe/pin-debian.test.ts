@@ -182,6 +182,15 @@ describe("pinning a compiler of Debian packages", () => {
     await expect(pin(place, repository)).rejects.toMatchObject({ kind: "world", code: "SUITE_EXPIRED" });
   });
 
+  it("takes what has expired from a snapshot, where a past day is what is asked for", async () => {
+    await using place = await openPlace();
+    await using repository = await openAptRepository(packages, { validUntil: "Sun, 07 Jul 2024 10:20:30 UTC" });
+    const snapshot = "/archive/debian/20240706T222030Z";
+    for (const [path, bytes] of Object.entries(repository.files)) repository.files[`${snapshot}${path}`] = bytes;
+    const deps = depsOf(place, [`${repository.url}${snapshot}`], repository.keyring);
+    expect((await pinDebian({ debian: suite, packages: ["gcc"] }, deps)).packages).toHaveLength(1);
+  });
+
   it("refuses a package whose bytes are not those of the index", async () => {
     await using place = await openPlace();
     await using repository = await openAptRepository(packages);
@@ -227,7 +236,9 @@ describe("fetching a locked compiler", () => {
     await using repository = await openAptRepository(packages);
     await using other = await openAptRepository([]);
     const locked = await pin(place, repository);
-    await fetchAgain(again.store, locked, [other.url, repository.url]);
+    await using closed = await openAptRepository([]);
+    closed.faults.status = 403;
+    await fetchAgain(again.store, locked, [closed.url, "http://127.0.0.1:9", other.url, repository.url]);
     for (const { sha256 } of locked.packages) expect(await hasBlob(again.store, sha256)).toBe(true);
   });
 
