@@ -22,6 +22,11 @@ export function updateFault({ mirror, suite, text }: AptFailure): TwinsealError 
       },
     );
   }
+  if (/required for verification|could ?n[o']t execute/i.test(text)) {
+    return new TwinsealError("world", "GPGV_MISSING", `apt cannot check the signature of ${where}: ${lastLine(text)}`, {
+      hint: "install the package gpgv",
+    });
+  }
   if (/NO_PUBKEY|EXPKEYSIG|REVKEYSIG|Missing key|is not signed/i.test(text)) {
     return new TwinsealError("world", "SUITE_NOT_TRUSTED", `${where} is not signed by a key of the keyring`, {
       hint: "is it Debian's archive? update the package debian-archive-keyring, or name another file in TWINSEAL_DEBIAN_KEYRING",
