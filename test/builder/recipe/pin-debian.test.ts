@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { readFile, readdir, stat } from "node:fs/promises";
+import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createHttp } from "../../../builder/http.ts";
 import { fetchInputs } from "../../../builder/inputs/fetch.ts";
 import { blobsOf } from "../../../builder/inputs/plan-fetch.ts";
 import { readHost } from "../../../builder/host.ts";
+import { runProcess } from "../../../builder/process.ts";
 import { pinDebian, type DebianDeps } from "../../../builder/recipe/pin-debian.ts";
 import type { Lock, LockedDebian } from "../../../builder/recipe/lock.ts";
 import { hasBlob, type Store } from "../../../builder/store/store.ts";
@@ -227,6 +228,35 @@ describe("pinning a compiler of Debian packages", () => {
     const poisoned = { APT_CONFIG: "/nonexistent/apt.conf", http_proxy: "" };
     expect((await pin(place, repository, ["gcc"], { aptEnv: poisoned })).packages).toHaveLength(1);
   });
+});
+
+/** Programs that run as usual and leave in `trace` which files they opened. */
+async function traced(dir: string, trace: string, programs: readonly string[]): Promise<string> {
+  await mkdir(dir);
+  for (const program of programs) {
+    const script = `#!/bin/sh\nexec strace -f -A -o '${trace}' -e trace=open,openat,openat2,rename,unlink,mkdir /usr/bin/${program} "$@"\n`;
+    await writeFile(join(dir, program), script, { mode: 0o755 });
+  }
+  return `${dir}:/usr/sbin:/usr/bin:/sbin:/bin`;
+}
+
+it("opens nothing of the machine's own apt and dpkg, and writes nowhere but in its own place", async (context) => {
+  const strace = await runProcess(["strace", "-V"], {
+    env: { PATH: process.env["PATH"] ?? "" },
+    timeoutMs: 10_000,
+  }).catch(() => undefined);
+  if (strace?.code !== 0) context.skip("strace is not installed");
+  await using place = await openPlace();
+  await using repository = await openAptRepository(packages);
+  const trace = join(place.dir, "trace");
+  const PATH = await traced(join(place.dir, "bin"), trace, ["apt-get", "apt-cache"]);
+  await pin(place, repository, ["g++"], { aptEnv: { PATH } });
+  const calls = (await readFile(trace, "utf8")).split("\n").filter((line) => !/ = -1 /.test(line));
+  expect(calls.filter((line) => line.includes(`"${place.dir}/`)).length).toBeGreaterThan(10);
+  expect(calls.filter((line) => /"\/(etc\/apt|var\/lib\/(apt|dpkg)|var\/cache\/apt)/.test(line))).toEqual([]);
+  const writes = calls.filter((line) => /O_WRONLY|O_RDWR|O_CREAT|^\d+ +(rename|unlink|mkdir)\(/.test(line));
+  const elsewhere = writes.filter((line) => /"\//.test(line) && !line.includes(`"${place.dir}/`));
+  expect(elsewhere.filter((line) => !line.includes('"/dev/'))).toEqual([]);
 });
 
 describe("fetching a locked compiler", () => {
