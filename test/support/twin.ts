@@ -21,6 +21,8 @@ import { repository, type TestToolchain } from "./toolchain.ts";
 /** A tiny program with a step before its build, built twice for real; gone with its scope. */
 export type TwinBench = AsyncDisposable & {
   readonly opened: OpenedDriver;
+  /** Path of our own program that runs inside. */
+  readonly program: string;
   readonly dir: string;
   readonly build: (
     options: TwinOptions,
@@ -150,5 +152,5 @@ export async function openTwinBench(
       compareRuns(await loadRunFolder(join(place, "a")), await loadRunFolder(join(place, "b")), {});
     return { runs, comparison, dir: place };
   };
-  return { opened, dir, build, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+  return { opened, program, dir, build, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
 }
