@@ -1,14 +1,4 @@
-import {
-  chmodSync,
-  closeSync,
-  createReadStream,
-  fchmodSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  symlinkSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, closeSync, fchmodSync, linkSync, mkdirSync, openSync, symlinkSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { TwinsealError, systemCodeOf } from "../errors.ts";
 import { unsafe } from "./archive-safety.ts";
@@ -26,17 +16,15 @@ const debLimits: TarLimits = { maxBytes: 3 * 1024 ** 3, maxEntries: 200_000 };
  * directory, holds a device, has a name twice, is damaged or over the limits. Returns the bytes unpacked.
  */
 export async function extractDeb(path: string, dir: string, limits: TarLimits = debLimits): Promise<number> {
-  const { offset, sizeBytes, packing } = await findData(path);
-  const packed = createReadStream(path, { start: offset, end: offset + sizeBytes - 1, highWaterMark: 1 << 17 });
+  const { packing, ...data } = await findData(path);
   const tree = createTree(dir);
   try {
-    return await readTarEntries(await unpacked(packed, packing), limits, tree.take);
+    return await readTarEntries(unpacked({ path, ...data }, packing), limits, tree.take);
   } catch (error) {
     // The disk's own faults keep their code, all others are of the packed bytes.
-    if (error instanceof TwinsealError || systemCodeOf(error)?.startsWith("E") === true) throw error;
+    if (error instanceof TwinsealError || /^E[A-Z0-9]+$/.test(systemCodeOf(error) ?? "")) throw error;
     throw unsafe("data.tar", "cannot be unpacked", error);
   } finally {
-    packed.destroy();
     tree.close();
   }
 }
@@ -52,7 +40,7 @@ async function findData(path: string): Promise<Data> {
     throw unsafe(version?.name ?? "ar", "is not where a Debian package begins");
   if (data === undefined || packing === null || data.sizeBytes === 0)
     throw unsafe(data?.name ?? "data.tar", "is no data.tar that can be unpacked");
-  return { ...data, packing: packingOf(packing[1]) };
+  return { offset: data.offset, sizeBytes: data.sizeBytes, packing: packingOf(packing[1]) };
 }
 
 function packingOf(suffix: string | undefined): Packing {

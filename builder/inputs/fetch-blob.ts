@@ -30,13 +30,28 @@ const MIN_BYTES_PER_SECOND = 20_000;
  */
 export async function fetchBlob(wanted: WantedBlob, deps: FetchBlobDeps): Promise<void> {
   if (await arrivesElsewhere(wanted, deps)) return;
-  for (const url of wanted.urls) if (await fetchFrom(url, wanted, deps)) return;
+  let fault: unknown;
+  for (const url of wanted.urls) {
+    try {
+      if (await fetchFrom(url, wanted, deps)) return;
+    } catch (error) {
+      if (!isPassedOver(error, wanted, deps)) throw error;
+      fault ??= error;
+    }
+  }
+  if (fault !== undefined) throw fault;
   throw new TwinsealError(
     "world",
     "INPUT_NOT_FOUND",
     `${wanted.label} is at none of ${wanted.urls.map(publicUrl).join(", ")}`,
     { hint: wanted.hint },
   );
+}
+
+/** Of the archives that a machine's apt uses, some want a password or are gone; that another has the package is as good. */
+function isPassedOver(error: unknown, { from }: WantedBlob, { signal }: FetchBlobDeps): boolean {
+  if (from !== "debianMirrors" || signal?.aborted === true || !(error instanceof TwinsealError)) return false;
+  return error.code === "NETWORK" || error.code === "HTTP_STATUS";
 }
 
 /** Another process may be fetching the same: then its bytes are waited for, as long as they grow. */

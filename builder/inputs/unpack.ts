@@ -1,37 +1,67 @@
-import { Readable, pipeline, type Duplex } from "node:stream";
+import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { pipeline, type Duplex } from "node:stream";
+import { ReadableStream } from "node:stream/web";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 
 export type Packing = "none" | "gz" | "xz" | "zst";
 
-/**
- * The bytes that a packed stream holds, each chunk only until the next is asked for. Whoever reads them counts them: a few bytes can unpack to any number. Throws what
- * the unpacker throws for damaged input.
- */
-export async function unpacked(source: Readable, packing: Packing): Promise<AsyncIterable<unknown>> {
-  switch (packing) {
-    case "none":
-      return source;
-    case "gz":
-      return through(source, createGunzip({ chunkSize: CHUNK_BYTES }));
-    case "zst":
-      return through(source, createZstdDecompress({ chunkSize: CHUNK_BYTES }));
-    case "xz": {
-      const { default: xz } = await import("xz-decompress"); // CommonJS that hides its names from Node
-      return releasing(new xz.XzReadableStream(Readable.toWeb(source)));
-    }
-  }
-}
-
-/** Gives each chunk's memory back at once: the collector would let it grow to a hundred megabytes first. */
-async function* releasing(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    yield chunk;
-    if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0);
-  }
-}
+/** A part of a file. */
+export type Packed = { readonly path: string; readonly offset: number; readonly sizeBytes: number };
 
 const CHUNK_BYTES = 1 << 17;
 
-function through(source: Readable, unpacker: Duplex): Duplex {
-  return pipeline(source, unpacker, () => {}); // a failure of either is the reader's to see
+/**
+ * The bytes that a packed part of a file holds, each chunk only until the next is asked for. Whoever reads them counts
+ * them: a few bytes can unpack to any number. Throws what the unpacker throws for damaged input.
+ */
+export function unpacked(packed: Packed, packing: Packing): AsyncIterable<unknown> {
+  switch (packing) {
+    case "none":
+      return streamOf(packed);
+    case "gz":
+      return through(packed, createGunzip({ chunkSize: CHUNK_BYTES }));
+    case "zst":
+      return through(packed, createZstdDecompress({ chunkSize: CHUNK_BYTES }));
+    case "xz":
+      return unpackedXz(packed);
+  }
+}
+
+function streamOf({ path, offset, sizeBytes }: Packed) {
+  return createReadStream(path, { start: offset, end: offset + sizeBytes - 1, highWaterMark: CHUNK_BYTES });
+}
+
+function through(packed: Packed, unpacker: Duplex): Duplex {
+  return pipeline(streamOf(packed), unpacker, () => {}); // a failure of either is the reader's to see
+}
+
+async function* unpackedXz(packed: Packed): AsyncGenerator<Uint8Array> {
+  const { default: xz } = await import("xz-decompress"); // CommonJS that hides its names from Node
+  const file = openSync(packed.path, "r");
+  try {
+    for await (const chunk of new xz.XzReadableStream(webStreamOf(file, packed))) {
+      yield chunk;
+      // Its memory is given back at once: the collector would let it grow to a hundred megabytes first.
+      if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0);
+    }
+  } finally {
+    closeSync(file); // the library does not close what it reads when it fails
+  }
+}
+
+/** One buffer for all: the next part is read when the last one is used up. */
+function webStreamOf(file: number, { offset, sizeBytes }: Packed): ReadableStream<Uint8Array> {
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  let done = 0;
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        const bytes = readSync(file, buffer, 0, Math.min(CHUNK_BYTES, sizeBytes - done), offset + done);
+        done += bytes;
+        if (bytes > 0) controller.enqueue(buffer.subarray(0, bytes));
+        else controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }

@@ -7,7 +7,7 @@ export type AptFailure = { readonly mirror: string; readonly suite: string; read
 /** Why a suite's lists could not be had. Pure. */
 export function updateFault({ mirror, suite, text }: AptFailure): TwinsealError {
   const where = `${suite} of ${publicUrl(mirror)}`;
-  if (/BADSIG|Clearsigned file isn't valid|Invalid signature/i.test(text)) {
+  if (/BADSIG|manipulated|Clearsigned file isn't valid|Invalid signature/i.test(text)) {
     return new TwinsealError("alarm", "SUITE_FORGED", `the signature of ${where} does not fit what it signs`, {
       hint: "nothing was locked; find out what stands between you and Debian, or use another mirror",
     });
@@ -21,6 +21,11 @@ export function updateFault({ mirror, suite, text }: AptFailure): TwinsealError 
         hint: "nothing was locked; a mirror in the middle of its own update does this too: try again in an hour, or another mirror",
       },
     );
+  }
+  if (/required for verification|could ?n[o']t execute/i.test(text)) {
+    return new TwinsealError("world", "GPGV_MISSING", `apt cannot check the signature of ${where}: ${lastLine(text)}`, {
+      hint: "install the package gpgv",
+    });
   }
   if (/NO_PUBKEY|EXPKEYSIG|REVKEYSIG|Missing key|is not signed/i.test(text)) {
     return new TwinsealError("world", "SUITE_NOT_TRUSTED", `${where} is not signed by a key of the keyring`, {

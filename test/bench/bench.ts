@@ -5,6 +5,7 @@ import { repository } from "../support/toolchain.ts";
 import { benchDriver } from "./driver.bench.ts";
 import { benchFetch } from "./fetch.bench.ts";
 import { median, type Figure } from "./figure.ts";
+import { benchRootfs } from "./rootfs.bench.ts";
 import { benchFirstCompile, benchMemory, benchTwin } from "./twin.bench.ts";
 
 /**
@@ -31,6 +32,9 @@ const benches: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
   version: benchVersion,
   fetch: () => benchFetch("cometbft", "0.38.23", pairs),
   "first-compile": () => benchFirstCompile("cometbft", "0.38.23", 3),
+  "rootfs-made": () => benchRootfs("90 packages", "made", 3),
+  "rootfs-verified": () => benchRootfs("gcc libc6-dev", "verified", pairs),
+  "rootfs-verified-large": () => benchRootfs("90 packages", "verified", pairs),
   memory: () => benchMemory("node_exporter", "1.12.1"),
   "driver-namespaces": () => benchDriver("namespaces", 2 * pairs),
   "driver-docker": () => benchDriver("docker", 2 * pairs),

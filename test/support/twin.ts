@@ -22,6 +22,8 @@ import { repository, testHelperDir, type TestToolchain } from "./toolchain.ts";
 /** A tiny program with a step before its build, built twice for real; gone with its scope. */
 export type TwinBench = AsyncDisposable & {
   readonly drivers: OpenedDrivers;
+  /** Path of our own program that runs inside. */
+  readonly program: string;
   readonly dir: string;
   readonly build: (
     options: TwinOptions,
@@ -180,5 +182,5 @@ export async function openTwinBench(
       compareRuns(await loadRunFolder(join(place, "a")), await loadRunFolder(join(place, "b")), {});
     return { runs, comparison, dir: place };
   };
-  return { drivers, dir, build, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+  return { drivers, program, dir, build, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
 }

@@ -151,13 +151,13 @@ describe("a Debian package", () => {
     ["a device in a part that is left out", [{ path: "./dev/null", type: "CharacterDevice" }], "dev/null"],
     [
       "a file through a link to elsewhere",
-      [{ path: "./usr/lib/x", type: "SymbolicLink", linkpath: "/tmp" }, { path: "./usr/lib/x/passwd" }],
+      [{ path: "./usr/lib/x", type: "SymbolicLink", linkpath: "/nowhere" }, { path: "./usr/lib/x/passwd" }],
       "usr/lib/x",
     ],
     [
       "a directory where a link is",
       [
-        { path: "./usr/lib/x", type: "SymbolicLink", linkpath: "/tmp" },
+        { path: "./usr/lib/x", type: "SymbolicLink", linkpath: "/nowhere" },
         { path: "./usr/lib/x/", type: "Directory" },
       ],
       "usr/lib/x",
@@ -165,7 +165,7 @@ describe("a Debian package", () => {
     [
       "a file over a link",
       [
-        { path: "./usr/lib/x", type: "SymbolicLink", linkpath: "/tmp/victim" },
+        { path: "./usr/lib/x", type: "SymbolicLink", linkpath: "/nowhere/victim" },
         { path: "./usr/lib/x", text: "mine" },
       ],
       "usr/lib/x",

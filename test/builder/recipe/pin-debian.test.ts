@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { readFile, readdir, stat } from "node:fs/promises";
+import { mkdir, readFile, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createHttp } from "../../../builder/http.ts";
 import { fetchInputs } from "../../../builder/inputs/fetch.ts";
 import { blobsOf } from "../../../builder/inputs/plan-fetch.ts";
 import { readHost } from "../../../builder/host.ts";
+import { runProcess } from "../../../builder/process.ts";
 import { pinDebian, type DebianDeps } from "../../../builder/recipe/pin-debian.ts";
 import type { Lock, LockedDebian } from "../../../builder/recipe/lock.ts";
 import { hasBlob, type Store } from "../../../builder/store/store.ts";
@@ -182,6 +183,15 @@ describe("pinning a compiler of Debian packages", () => {
     await expect(pin(place, repository)).rejects.toMatchObject({ kind: "world", code: "SUITE_EXPIRED" });
   });
 
+  it("takes what has expired from a snapshot, where a past day is what is asked for", async () => {
+    await using place = await openPlace();
+    await using repository = await openAptRepository(packages, { validUntil: "Sun, 07 Jul 2024 10:20:30 UTC" });
+    const snapshot = "/archive/debian/20240706T222030Z";
+    for (const [path, bytes] of Object.entries(repository.files)) repository.files[`${snapshot}${path}`] = bytes;
+    const deps = depsOf(place, [`${repository.url}${snapshot}`], repository.keyring);
+    expect((await pinDebian({ debian: suite, packages: ["gcc"] }, deps)).packages).toHaveLength(1);
+  });
+
   it("refuses a package whose bytes are not those of the index", async () => {
     await using place = await openPlace();
     await using repository = await openAptRepository(packages);
@@ -220,6 +230,35 @@ describe("pinning a compiler of Debian packages", () => {
   });
 });
 
+/** Programs that run as usual and leave in `trace` which files they opened. */
+async function traced(dir: string, trace: string, programs: readonly string[]): Promise<string> {
+  await mkdir(dir);
+  for (const program of programs) {
+    const script = `#!/bin/sh\nexec strace -f -A -o '${trace}' -e trace=open,openat,openat2,rename,unlink,mkdir /usr/bin/${program} "$@"\n`;
+    await writeFile(join(dir, program), script, { mode: 0o755 });
+  }
+  return `${dir}:/usr/sbin:/usr/bin:/sbin:/bin`;
+}
+
+it("opens nothing of the machine's own apt and dpkg, and writes nowhere but in its own place", async (context) => {
+  const strace = await runProcess(["strace", "-V"], {
+    env: { PATH: process.env["PATH"] ?? "" },
+    timeoutMs: 10_000,
+  }).catch(() => undefined);
+  if (strace?.code !== 0) context.skip("strace is not installed");
+  await using place = await openPlace();
+  await using repository = await openAptRepository(packages);
+  const trace = join(place.dir, "trace");
+  const PATH = await traced(join(place.dir, "bin"), trace, ["apt-get", "apt-cache"]);
+  await pin(place, repository, ["g++"], { aptEnv: { PATH } });
+  const calls = (await readFile(trace, "utf8")).split("\n").filter((line) => !/ = -1 /.test(line));
+  expect(calls.filter((line) => line.includes(`"${place.dir}/`)).length).toBeGreaterThan(10);
+  expect(calls.filter((line) => /"\/(etc\/apt|var\/lib\/(apt|dpkg)|var\/cache\/apt)/.test(line))).toEqual([]);
+  const writes = calls.filter((line) => /O_WRONLY|O_RDWR|O_CREAT|^\d+ +(rename|unlink|mkdir)\(/.test(line));
+  const elsewhere = writes.filter((line) => /"\//.test(line) && !line.includes(`"${place.dir}/`));
+  expect(elsewhere.filter((line) => !line.includes('"/dev/'))).toEqual([]);
+});
+
 describe("fetching a locked compiler", () => {
   it("brings the packages from any mirror that has them", async () => {
     await using place = await openPlace();
@@ -227,7 +266,9 @@ describe("fetching a locked compiler", () => {
     await using repository = await openAptRepository(packages);
     await using other = await openAptRepository([]);
     const locked = await pin(place, repository);
-    await fetchAgain(again.store, locked, [other.url, repository.url]);
+    await using closed = await openAptRepository([]);
+    closed.faults.status = 403;
+    await fetchAgain(again.store, locked, [closed.url, "http://127.0.0.1:9", other.url, repository.url]);
     for (const { sha256 } of locked.packages) expect(await hasBlob(again.store, sha256)).toBe(true);
   });
 

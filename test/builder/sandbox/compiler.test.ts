@@ -6,7 +6,9 @@ import { digestFile } from "../../../builder/digest.ts";
 import { makeDebianRootfs } from "../../../builder/inputs/debian-rootfs.ts";
 import { rootfsTree } from "../../../builder/inputs/rootfs.ts";
 import type { LockedDebian } from "../../../builder/recipe/lock.ts";
-import type { SandboxSpec } from "../../../builder/sandbox/driver.ts";
+import type { SandboxDriver, SandboxSpec } from "../../../builder/sandbox/driver.ts";
+import { createNamespacesDriver } from "../../../builder/sandbox/namespaces.ts";
+import { trySudo } from "../../../builder/sandbox/preflight.ts";
 import { hostSuite, lackOfCompiler, pinCompiler } from "../../support/compiler.ts";
 import { openPlace, type Place } from "../../support/place.ts";
 import { openToolchain, repository, type TestToolchain } from "../../support/toolchain.ts";
@@ -25,13 +27,14 @@ type Ran = { readonly exits: readonly (number | undefined)[]; readonly printed: 
 async function runInside(
   place: Place,
   spec: Pick<SandboxSpec, "rootfs" | "steps"> & Partial<SandboxSpec>,
+  driver: SandboxDriver = bench.drivers.a,
 ): Promise<Ran> {
   const workDir = join(place.dir, randomUUID());
   await mkdir(workDir);
   const resultDir = join(workDir, "result");
   const exits: (number | undefined)[] = [];
   let printed = "";
-  await bench.drivers.a.run(
+  await driver.run(
     {
       hostname: "compiler",
       domainname: "example.test",
@@ -137,6 +140,29 @@ describe("a C compiler of the host's own Debian mirror", () => {
     // What the sandbox wrote went nowhere near the tree.
     await rootfsTree(toolchain.store, locked.rootfs, () => Promise.reject(new Error("it was changed")));
   });
+});
+
+it("the way through sudo has it too, and refuses the same link", async (context) => {
+  const lack = await lackOfCompiler();
+  if (lack !== undefined) context.skip(lack);
+  const tried = await trySudo();
+  if (tried.code !== 0) context.skip(`sudo without a password does not work here: ${tried.stderr.trim()}`);
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const access = { through: "sudo", uid, gid, timeNamespace: false } as const;
+  const driver = createNamespacesDriver(bench.program, access, bench.drivers.a.tools);
+  await using place = await openPlace();
+  const { rootfs: locked } = await pinCompiler(toolchain.store, await hostSuite(), ["gcc", "libc6-dev"]);
+  const rootfs = await rootfsTree(toolchain.store, locked, () => Promise.reject(new Error("it is there")));
+  const steps = [
+    step("compile", ["/usr/bin/cc", "-o", "/result/hello", "hello.c"]),
+    step("run", ["/result/hello", "/usr/bin/apt-get"]),
+  ];
+  const ran = await runInside(place, { rootfs, steps }, driver);
+  expect(ran.exits, ran.printed).toEqual([0, 0]);
+  expect(ran.printed).toContain("/usr/bin/apt-get missing");
+  expect(ran.printed).not.toContain(toolchain.store.root);
+  await symlink("/etc", join(place.dir, "tmp"));
+  await expect(runInside(place, { rootfs: place.dir, steps }, driver)).rejects.toMatchObject({ code: "ROOTFS_UNFIT" });
 });
 
 describe("a root file system that is hostile", () => {
