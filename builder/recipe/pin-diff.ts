@@ -18,7 +18,8 @@ export function diffLocks(before: Lock, after: Lock): readonly LockChange[] {
     if (old !== undefined && (old.h1 !== toolchain.h1 || old.zip.sha256 !== toolchain.zip.sha256))
       add(`toolchain ${toolchain.version}: same version, other bytes`, true);
   }
-  diffImage(before.compiler, after.compiler, add);
+  if (before.compiler?.kind === "image" && after.compiler?.kind === "image")
+    diffImage(before.compiler, after.compiler, add);
   diffModules(before, after, add);
   for (const file of after.files) {
     const old = before.files.find(({ to }) => to === file.to);
@@ -46,12 +47,16 @@ function diffSource({ source: a, version: from }: Lock, { source: b, version: to
   } else if (from !== to || a.kind !== b.kind) add(`source ${a.kind} -> ${b.kind}`);
 }
 
-/** An image is named by its digest: the same one with other files means that somebody, or our unpacking, changed. */
-function diffImage(a: Lock["compiler"], b: Lock["compiler"], add: Add): void {
-  if (a?.kind !== "image" || b?.kind !== "image") return;
-  if (a.image !== b.image) add(`compiler ${a.image} -> ${b.image}`);
-  else if (a.host !== b.host) add(`compiler ${b.image}: host ${a.host} -> ${b.host}`);
-  else if (a.rootfs.sha256 !== b.rootfs.sha256) add(`compiler ${b.image}: same image, other files`, true);
+type ImageCompiler = Extract<Lock["compiler"], { kind: "image" }>;
+
+/** An image is named by its digest: the same name with other layers means that somebody changed a lock. */
+function diffImage(a: ImageCompiler, b: ImageCompiler, add: Add): void {
+  const layersOf = ({ manifest, config, layers }: ImageCompiler) => JSON.stringify([manifest, config, layers]);
+  if (a.image !== b.image) add(`C compiler ${a.image} -> ${b.image}`);
+  else if (a.host !== b.host) add(`C compiler ${b.image} on ${a.host} -> on ${b.host}`);
+  else if (layersOf(a) !== layersOf(b)) add(`C compiler ${b.image}: same digest, other layers`, true);
+  else if (a.rootfs.sha256 !== b.rootfs.sha256)
+    add("the compiler's files are laid out in another way, by another version of twinseal");
 }
 
 function diffModules(before: Lock, after: Lock, add: Add): void {
