@@ -32,8 +32,10 @@ const MAX_DEPTH = 200;
 const MAX_NAME_BYTES = 255;
 const MAX_TARGET_BYTES = 4095;
 
-/** The sandbox brings its own: what an image has in these is passed over. */
+/** The sandbox brings its own: what an image has in these is passed over. A lock's digest depends on it. */
 const ownedBySandbox: ReadonlySet<string> = new Set(["dev", "proc", "sys"]);
+/** The pinned Go lies there in one of the builds; images with a C compiler often bring another. */
+const otherGo = "usr/local/go";
 
 const WHITEOUT = ".wh.";
 const OPAQUE = ".wh..wh..opq";
@@ -147,8 +149,9 @@ export function createLayerTree(): LayerTree {
 function* walk(directory: Directory, below: string): Generator<TreeEntry> {
   for (const [name, node] of directory.children) {
     const path = `${below}${name}`;
-    yield { path, node };
-    if (node.kind === "directory" && !(below === "" && ownedBySandbox.has(name))) yield* walk(node, `${path}/`);
+    const isLeftOut = ownedBySandbox.has(path) || path === otherGo;
+    if (node.kind === "directory" || !isLeftOut) yield { path, node };
+    if (node.kind === "directory" && !isLeftOut) yield* walk(node, `${path}/`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { sha256Of, type Sha256 } from "../digest.ts";
 import { TwinsealError } from "../errors.ts";
-import type { Blob, LockedImage } from "../recipe/lock.ts";
+import type { LockedImage } from "../recipe/lock.ts";
 import { relativePathSchema } from "../recipe/text-schema.ts";
 import type { Store } from "../store/store.ts";
 import { openImageArchive, type ImageArchive } from "./image-archive.ts";
@@ -24,30 +24,24 @@ import { rootfsTree } from "./rootfs.ts";
  */
 export async function fileSource(path: string): Promise<ImageSource> {
   const archive = await openImageArchive(path);
-  const images = await readDockerManifest(archive);
-  const imageOf = ({ sha256 }: Blob) => images.find(({ Config }) => isNamed(Config, sha256));
   return {
     readManifest: async (sha256) => {
       const bytes = await readVerified(archive, blobName(sha256), sha256, MAX_MANIFEST_BYTES);
       if (bytes === undefined) throw await notThere(`manifest ${digestText(sha256)}`, path, archive);
       return bytes;
     },
-    readConfig: async (config) => {
-      const names = [
-        blobName(config.sha256),
-        ...(imageOf(config) === undefined ? [] : [imageOf(config)?.Config ?? ""]),
-      ];
-      for (const name of names) {
-        const bytes = await readVerified(archive, name, config.sha256, MAX_CONFIG_BYTES);
-        if (bytes !== undefined) return bytes;
-      }
-      throw await notThere(`image whose config is ${digestText(config.sha256)}`, path, archive);
+    readConfig: async ({ sha256 }) => {
+      const bytes =
+        (await readVerified(archive, blobName(sha256), sha256, MAX_CONFIG_BYTES)) ??
+        (await findSaved(archive, sha256))?.config;
+      if (bytes === undefined) throw await notThere(`image whose config is ${digestText(sha256)}`, path, archive);
+      return bytes;
     },
     openLayers: async (layers, config) => {
-      const unpacked = imageOf(config)?.Layers ?? [];
+      const saved = (await findSaved(archive, config.sha256))?.layers ?? [];
       const opened: ImageLayer[] = [];
       for (const [at, layer] of layers.entries()) {
-        const found = findLayer(archive, layer, unpacked[at]);
+        const found = findLayer(archive, layer) ?? (await savedLayer(archive, layer, saved[at]));
         if (found === undefined) throw await notThere(`layer ${digestText(layer.sha256)}`, path, archive);
         opened.push(found);
       }
@@ -68,35 +62,47 @@ export async function takeImage(locked: LockedImage, path: string, store: Store)
   await rootfsTree(store, locked.rootfs, (dir) => layOutImage(opened, dir));
 }
 
-const UNPACKED = "application/vnd.oci.image.layer.v1.tar";
 const blobName = (sha256: Sha256) => `blobs/sha256/${sha256}`;
 
 /** As the manifest has it, or unpacked; which of them it is, its unpacked digest tells when it is read. */
-function findLayer(archive: ImageArchive, layer: DescribedLayer, saved: string | undefined): ImageLayer | undefined {
-  const { sha256, diffId, mediaType } = layer;
+function findLayer(archive: ImageArchive, { sha256, diffId, mediaType }: DescribedLayer): ImageLayer | undefined {
   const packed = blobName(sha256);
   if (archive.sizeOf(packed) !== undefined) return { mediaType, diffId, open: () => archive.open(packed) };
-  const name = [blobName(diffId), saved].find((one) => one !== undefined && archive.sizeOf(one) !== undefined);
-  return name === undefined ? undefined : { mediaType: UNPACKED, diffId, open: () => archive.open(name) };
+  const unpacked = blobName(diffId);
+  if (archive.sizeOf(unpacked) === undefined) return undefined;
+  return { mediaType: layerType(""), diffId, open: () => archive.open(unpacked) };
 }
 
-/** `docker save`'s own list; there are layouts without one. Config is `<hex>.json`, later `blobs/sha256/<hex>`. */
-const dockerManifestSchema = z.array(
-  z.object({
-    Config: relativePathSchema,
-    RepoTags: z.array(z.string()).nullish(),
-    Layers: z.array(relativePathSchema),
-  }),
-);
-type DockerImage = z.infer<typeof dockerManifestSchema>[number];
-
-async function readDockerManifest(archive: ImageArchive): Promise<readonly DockerImage[]> {
-  const parsed = dockerManifestSchema.safeParse(await readJson(archive, "manifest.json"));
-  return parsed.success ? parsed.data : [];
+/** `docker save` leaves layers unpacked; others who write its format pack them and do not say so. */
+async function savedLayer(
+  archive: ImageArchive,
+  { diffId }: DescribedLayer,
+  name: string | undefined,
+): Promise<ImageLayer | undefined> {
+  if (name === undefined || archive.sizeOf(name) === undefined) return undefined;
+  let magic = "";
+  for await (const chunk of archive.open(name)) {
+    if (Buffer.isBuffer(chunk)) magic = chunk.toString("latin1", 0, 4);
+    break;
+  }
+  const packing = magic.startsWith("\x1f\x8b") ? "+gzip" : magic === "(\xb5/\xfd" ? "+zstd" : "";
+  return { mediaType: layerType(packing), diffId, open: () => archive.open(name) };
 }
 
-function isNamed(config: string, sha256: Sha256): boolean {
-  return config === `${sha256}.json` || config === blobName(sha256);
+const layerType = (packing: string) => `application/vnd.oci.image.layer.v1.tar${packing}`;
+
+/** `docker save`'s own list; there are layouts without one. How it names configs has changed over the years. */
+const dockerManifestSchema = z.array(z.object({ Config: relativePathSchema, Layers: z.array(relativePathSchema) }));
+
+type SavedImage = { readonly config: Buffer; readonly layers: readonly string[] };
+
+async function findSaved(archive: ImageArchive, configSha256: Sha256): Promise<SavedImage | undefined> {
+  const listed = dockerManifestSchema.safeParse(await readJson(archive, "manifest.json"));
+  for (const { Config, Layers } of listed.success ? listed.data : []) {
+    const config = await readSmall(archive, Config, MAX_CONFIG_BYTES);
+    if (config !== undefined && sha256Of(config) === configSha256) return { config, layers: Layers };
+  }
+  return undefined;
 }
 
 const indexSchema = z.object({

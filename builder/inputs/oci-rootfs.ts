@@ -32,8 +32,8 @@ export const MAX_IMAGE_BYTES = 8 * 1024 ** 3;
 
 /**
  * Lays an image's layers over each other in an empty directory: directories 0755, files 0644 or, where anyone may run
- * them, 0755; no owner, no set-user-id bit, no extended attribute. What lies in /dev, /proc and /sys is
- * passed over; a device or a pipe elsewhere is refused. Throws `alarm/DIGEST_MISMATCH` for a layer that is not what the
+ * them, 0755; no owner, no set-user-id bit, no extended attribute. What lies in /dev, /proc, /sys and
+ * /usr/local/go is passed over; a device or a pipe elsewhere is refused. Throws `alarm/DIGEST_MISMATCH` for a layer that is not what the
  * config names, `alarm/ARCHIVE_UNSAFE`, `caller/IMAGE_UNSUPPORTED`, `world/IMAGE_TOO_LARGE`.
  */
 export async function layOutImage(

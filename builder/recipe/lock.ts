@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { h1Schema, sha256Schema } from "../digest.ts";
+import { pinnedImagePattern } from "../inputs/oci-reference.ts";
 import { hostSchema } from "../platform.ts";
 import { placeSchema } from "./file-schema.ts";
 import { relativePathSchema, versionSchema } from "./text-schema.ts";
@@ -93,7 +94,7 @@ const lockedCompilerSchema = z.discriminatedUnion("kind", [
     kind: z.literal("image"),
     host: hostSchema,
     /** As the recipe writes it. */
-    image: z.string(),
+    image: z.string().regex(pinnedImagePattern),
     /** Where the recipe's digest is that of an index: what leads from it to the manifest of this host. */
     index: blobSchema.optional(),
     manifest: lockedLayerSchema,

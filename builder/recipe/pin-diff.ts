@@ -71,11 +71,14 @@ function diffCompiler({ compiler: a }: Lock, { compiler: b }: Lock, add: Add): v
     add("the compiler's files are laid out in another way, by another version of twinseal");
 }
 
-/** An image is named by its digest: the same one with other files means that somebody, or our unpacking, changed. */
+/** An image is named by its digest: the same name with other layers means that somebody changed a lock. */
 function diffImages(a: LockedImage, b: LockedImage, add: Add): void {
+  const layersOf = ({ manifest, config, layers }: LockedImage) => JSON.stringify([manifest, config, layers]);
   if (a.image !== b.image) add(`C compiler ${a.image} -> ${b.image}`);
-  else if (a.host !== b.host) add(`C compiler ${b.image}: host ${a.host} -> ${b.host}`);
-  else if (a.rootfs.sha256 !== b.rootfs.sha256) add(`C compiler ${b.image}: same image, other files`, true);
+  else if (a.host !== b.host) add(`C compiler ${b.image} on ${a.host} -> on ${b.host}`);
+  else if (layersOf(a) !== layersOf(b)) add(`C compiler ${b.image}: same digest, other layers`, true);
+  else if (a.rootfs.sha256 !== b.rootfs.sha256)
+    add("the compiler's files are laid out in another way, by another version of twinseal");
 }
 
 function diffModules(before: Lock, after: Lock, add: Add): void {

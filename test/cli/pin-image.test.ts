@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { canonicalJsonText } from "../../builder/canonical-json.ts";
 import { lockSchema, type LockedImage } from "../../builder/recipe/lock.ts";
 import { openHostileRegistry } from "../support/hostile-registry.ts";
 import { layoutFiles, writeFiles } from "../support/image-files.ts";
@@ -42,7 +43,7 @@ async function compilerOf(project: Project): Promise<LockedImage> {
 
 /** Takes out of the store what came from an image. */
 async function forget({ manifest, config, layers, rootfs }: LockedImage): Promise<void> {
-  await rm(join(testStoreRoot(), "trees", rootfs.sha256), { recursive: true });
+  await rm(join(testStoreRoot(), "trees", rootfs.sha256), { recursive: true, force: true });
   for (const { sha256 } of [manifest, config, ...layers])
     await rm(join(testStoreRoot(), "sha256", sha256.slice(0, 2), sha256), { force: true });
 }
@@ -81,6 +82,7 @@ describe("a recipe with a compiler from an image", () => {
     const fetched = await project.run(["fetch"], env);
     expect(fetched.code, fetched.stderr).toBe(0);
     expect((await project.run(["fetch", "--offline"], alone)).code).toBe(0);
+    await forget(compiler);
     for (const { stdout, stderr } of [denied, resolved, pinned, fetched])
       expect(`${stdout}${stderr}`).not.toContain(server.password);
   });
@@ -115,6 +117,19 @@ describe("a recipe with a compiler from an image", () => {
     expect(existsSync(join(testStoreRoot(), "trees", compiler.rootfs.sha256))).toBe(true);
     const missing = await project.run(["fetch", "--image-from", "elsewhere"]);
     expect(missing.code, missing.stderr).toBe(2);
+
+    // A lock that somebody changed is not written over.
+    const path = join(project.dir, "twinseal.lock.json");
+    const lock = lockSchema.parse(JSON.parse(await readFile(path, "utf8")));
+    const forged = {
+      ...lock,
+      compiler: { ...compiler, layers: compiler.layers.map((layer) => ({ ...layer, sizeBytes: 1 })) },
+    };
+    await writeFile(path, canonicalJsonText(forged));
+    const alarm = await project.run(["pin", "tiny@1.0.0", "--image-from", "layout"]);
+    expect(alarm.code, alarm.stderr).toBe(4);
+    expect(alarm.stderr).toContain("same digest, other layers");
+    await forget(compiler);
   });
 
   it("with a tag alone, without a registry, or with --image-from and no image, is the caller's mistake", async () => {

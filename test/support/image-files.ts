@@ -63,6 +63,14 @@ export function oldSavedEntries(image: MadeImage, name: string): MadeEntry[] {
   return entries;
 }
 
+/** The same format as go-containerregistry and kaniko write it: packed layers, and the config under its digest. */
+export function packedSavedFiles(image: MadeImage, name: string): Files {
+  const layers = image.layers.map(({ sha256, bytes }) => [`${sha256}.tar.gz`, bytes] as const);
+  const config = `sha256:${image.config.sha256}`;
+  const list = [{ Config: config, RepoTags: [name], Layers: layers.map(([path]) => path) }];
+  return { [config]: image.config.bytes, ...Object.fromEntries(layers), "manifest.json": JSON.stringify(list) };
+}
+
 export async function writeFiles(dir: string, files: Files): Promise<string> {
   for (const [name, bytes] of Object.entries(files)) {
     await mkdir(dirname(join(dir, name)), { recursive: true });

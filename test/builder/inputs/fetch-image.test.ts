@@ -6,10 +6,11 @@ import { fetchInputs, type FetchDeps } from "../../../builder/inputs/fetch.ts";
 import { imageTree } from "../../../builder/inputs/oci-stored.ts";
 import { blobsOf, nowhere, planFetch } from "../../../builder/inputs/plan-fetch.ts";
 import { compilerTree } from "../../../builder/prepare-inputs.ts";
+import { runProcess } from "../../../builder/process.ts";
 import { lockSchema, type Lock, type LockedImage } from "../../../builder/recipe/lock.ts";
 import { lockImage } from "../../../builder/recipe/pin-image.ts";
 import { findGarbage, removeGarbage } from "../../../builder/store/garbage.ts";
-import { blobPath, hasBlob, type Store } from "../../../builder/store/store.ts";
+import { blobPath, hasBlob, openStore, type Store } from "../../../builder/store/store.ts";
 import { openHostileRegistry, type HostileRegistry } from "../../support/hostile-registry.ts";
 import { oldSavedEntries, writeTar } from "../../support/image-files.ts";
 import { makeImage, makeIndex } from "../../support/image-maker.ts";
@@ -135,6 +136,35 @@ describe("a lock with an image", () => {
     appendFileSync(join(tree, "usr/bin/cc"), "x");
     await expect(imageTree(place.store, server.lock.compiler)).rejects.toMatchObject({ code: "STORE_DAMAGED" });
     expect(compilerOf(await imageTree(place.store, server.lock.compiler))).toBe("new");
+  });
+
+  it("finds no room on the disk: the world's fault, and the store is as it was", async (context) => {
+    if (process.getuid?.() !== 0) return context.skip("only root can mount a small disk");
+    await using server = await openLocked();
+    await using proxy = await openModuleServer(moduleFiles(modules));
+    await using place = await openPlace();
+    const large = makeImage([[file("zeros", Buffer.alloc(8 << 20))]]);
+    for (const blob of [large.manifest, large.config, ...large.layers]) server.blobs.set(`sha256:${blob.sha256}`, blob);
+    const run = (...argv: readonly [string, ...string[]]) =>
+      runProcess(argv, { env: { PATH: process.env["PATH"] ?? "" }, timeoutMs: 10_000 });
+    const mounted = await run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place.dir);
+    if (mounted.code !== 0) return context.skip(`no small disk can be mounted here: ${mounted.stderr.trim()}`);
+    try {
+      const store = await openStore(join(place.dir, "store"));
+      await fetchInputs(server.lock, depsFor(store, proxy.url));
+      const pinned = lockImage(`${server.registry}/tools/gcc@sha256:${large.manifest.sha256}`, {
+        store,
+        http: createHttp(),
+        host: "linux/amd64",
+        say: () => {},
+      });
+      await expect(pinned).rejects.toMatchObject({ kind: "world", code: "DISK_FULL" });
+      expect(readdirSync(join(store.root, "tmp"))).toEqual([]);
+      expect(readdirSync(join(store.root, "trees"))).toEqual([]);
+      expect(compilerOf(await imageTree(store, server.lock.compiler))).toBe("new");
+    } finally {
+      await run("umount", place.dir);
+    }
   });
 
   it("that names what its digest does not lead to is an alarm, and nothing is laid out", async () => {

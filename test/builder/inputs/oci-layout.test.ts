@@ -9,7 +9,14 @@ import { takeImage } from "../../../builder/inputs/oci-layout.ts";
 import type { LockedImage } from "../../../builder/recipe/lock.ts";
 import { lockImage, type ImagePinDeps } from "../../../builder/recipe/pin-image.ts";
 import { openHostileRegistry } from "../../support/hostile-registry.ts";
-import { layoutFiles, oldSavedEntries, savedFiles, writeFiles, writeTar } from "../../support/image-files.ts";
+import {
+  layoutFiles,
+  oldSavedEntries,
+  packedSavedFiles,
+  savedFiles,
+  writeFiles,
+  writeTar,
+} from "../../support/image-files.ts";
 import { makeImage, makeIndex } from "../../support/image-maker.ts";
 import { openPlace, type Place } from "../../support/place.ts";
 import { directory, file } from "../../support/tar-maker.ts";
@@ -56,6 +63,7 @@ describe("an image in a file", () => {
       await writeFiles(join(place.dir, "layout"), layoutFiles(image)),
       await writeTar(join(place.dir, "saved.tar"), savedFiles(image, "gcc:14").files),
       await writeTar(join(place.dir, "old.tar"), oldSavedEntries(image, "gcc:14")),
+      await writeTar(join(place.dir, "packed.tar"), packedSavedFiles(image, "gcc:14")),
     ];
     for (const path of paths) {
       await using other = await openPlace();

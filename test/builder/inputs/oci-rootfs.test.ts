@@ -178,7 +178,7 @@ describe("the layers of an image", () => {
     expect(modes).toEqual({ su: 0o755, shadow: 0o644, odd: 0o755, t: 0o755 });
   });
 
-  it("bring no /dev, /proc and /sys, and a device or pipe elsewhere is refused", async () => {
+  it("bring no /dev, /proc, /sys and no Go of their own, and a device or pipe elsewhere is refused", async () => {
     expect(
       await layOut([
         directory("dev"),
@@ -193,6 +193,19 @@ describe("the layers of an image", () => {
         file("app/dev/x", "1"),
       ]),
     ).toEqual(["app/", "app/dev/", "app/dev/x = 1", "dev/", "proc/"]);
+    const go = [file("usr/local/go/bin/go"), file("usr/local/bin/x", "1"), symlink("usr/bin/go", "../local/go/bin/go")];
+    expect(await layOut(go)).toEqual([
+      "usr/",
+      "usr/bin/",
+      "usr/bin/go -> ../local/go/bin/go",
+      "usr/local/",
+      "usr/local/bin/",
+      "usr/local/bin/x = 1",
+      "usr/local/go/",
+    ]);
+    expect(await layOut([symlink("usr/local/go", "../lib/go"), file("usr/local/go/x")])).toContain(
+      "usr/lib/go/x = usr/local/go/x",
+    );
     await refused("IMAGE_UNSUPPORTED", [{ name: "x", type: "3" }]);
     await refused("IMAGE_UNSUPPORTED", [directory("a"), { name: "a/x", type: "4" }]);
     await refused("IMAGE_UNSUPPORTED", [{ name: "a/x", type: "6" }]);

@@ -57,6 +57,21 @@ describe("a lock", () => {
     ],
     ["with a module twice", { modules: [first, first, second] }, ["error MODULE_TWICE"]],
     ["with modules out of order", { modules: [second, first] }, ["error MODULES_UNSORTED"]],
+    [
+      "with a compiler that the recipe does not name",
+      {
+        compiler: {
+          kind: "image",
+          host: "linux/amd64",
+          image: `registry.example.test/gcc@sha256:${amd64.zip.sha256}`,
+          manifest: { ...amd64.zip, mediaType: "m" },
+          config: amd64.zip,
+          layers: [{ ...amd64.zip, mediaType: "l" }],
+          rootfs: { sha256: amd64.zip.sha256, files: 1, sizeBytes: 1 },
+        },
+      },
+      ["error COMPILER_DIFFERS"],
+    ],
     ["with files that the recipe does not name", { files: [file] }, ["error FILES_DIFFER"]],
     [
       "with files in one place",
