@@ -52,7 +52,7 @@ export function containerArgv(parts: ContainerParts, spec: SandboxSpec): readonl
     ...maskedFiles.map((name) => bindArgument({ from: "/dev/null", to: `/proc/${name}` })),
     ...["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"].map((to) => bindArgument({ from: "/dev/null", to })),
     ...writableDirs(spec).map((dir) => scratchArgument(parts.engine, dir, spec)),
-    "--tmpfs=/sys:ro,nosuid,nodev,noexec,size=4k,mode=0555",
+    "--tmpfs=/sys:ro,nosuid,nodev,noexec,size=4k,mode=0000", // docker keeps the mode of the directory,
     "--workdir=/",
     `--entrypoint=${PROGRAM_PATH}`,
     parts.image,

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"strings"
 	"syscall"
@@ -21,7 +20,7 @@ func containMain() {
 		fail("contain must be the first process of a container")
 	}
 	runtime.LockOSThread()
-	signal.Notify(make(chan os.Signal, 1)) // a step is the same user, and could send us one
+	surviveSignals()
 	input := bufio.NewReaderSize(os.Stdin, 64<<10)
 	spec := readContainedSpec(input)
 	closeInherited()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -21,6 +22,7 @@ func initMain(args []string) {
 		fail("init must be the first process of a PID namespace")
 	}
 	runtime.LockOSThread()
+	surviveSignals()
 	spec := readSpec(args[0])
 	closeInherited()
 	forgetArguments()
@@ -62,6 +64,10 @@ func readSpec(path string) Spec {
 	must("reading the plan", json.Unmarshal(text, &spec))
 	return spec
 }
+
+// surviveSignals catches every signal that can be caught: to the kernel a step is the same user as we are, and may send
+// some. PID 1 gets no other from its own namespace, and what we start has none of this.
+func surviveSignals() { signal.Notify(make(chan os.Signal, 1)) }
 
 // dieWithParent ends the sandbox when the driver's side of the pipe is closed.
 func dieWithParent(pipe io.Reader) {
