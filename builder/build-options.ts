@@ -16,7 +16,7 @@ export const buildOptionsSchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      "compare with a published file, a list of digests (sha256sum's format; looked up as <name>-v<version>-<os>-<arch>) or sha256:<digest>",
+      "compare with a published file, a list of digests (sha256sum's format; looked up as NAME-vVERSION-OS-ARCH) or sha256:<digest>",
     ),
   driver: z
     .string()

@@ -26,9 +26,12 @@ const tables: readonly { readonly section: string; readonly path: readonly (stri
   { section: "compiler-debian", path: ["compiler", 0] },
   { section: "compiler-image", path: ["compiler", 1] },
   { section: "build", path: ["build"] },
-  { section: "files", path: ["files", "[]"] },
+  { section: "files-url", path: ["files", "[]", 0] },
+  { section: "files-module", path: ["files", "[]", 1] },
+  { section: "outputs", path: ["outputs", "[]"] },
   { section: "allow", path: ["allow"] },
   { section: "check", path: ["check"] },
+  { section: "links", path: ["check", "links"] },
   { section: "inputs", path: ["inputs", "*"] },
 ];
 

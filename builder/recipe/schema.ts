@@ -92,7 +92,7 @@ export const recipeSchema = z
       .refine((outputs) => isUnique(outputs.map(({ name }) => name)), "has a name twice")
       .optional()
       .describe(
-        "Files that go beside the binary, such as a library that it loads. Compared and placed as the binary is.",
+        "Files that go beside the binary, such as a library that it loads. Trusted as what put them there; compared and placed as the binary is.",
       ),
     fix: z
       .partialRecord(dimensionIdSchema, reasonSchema)
@@ -128,13 +128,23 @@ export const recipeSchema = z
           .strictObject({
             needed: z
               .array(z.string().min(1))
-              .describe("Exactly the libraries that it names (DT_NEEDED); an empty list for a static program."),
-            runpath: z.string().min(1).optional().describe("Exactly its run path, for example $ORIGIN; absent: none."),
+              .describe(
+                "Exactly the libraries that it names (DT_NEEDED); an empty list for a static program. Not trusted: checked against its headers.",
+              ),
+            runpath: z
+              .string()
+              .min(1)
+              .optional()
+              .describe(
+                "Exactly its run path, for example $ORIGIN; absent: none. Not trusted: checked against its headers.",
+              ),
             glibc: z
               .string()
               .regex(/^\d+(\.\d+)+$/, 'is not a version of glibc; write for example "2.34"')
               .optional()
-              .describe("The oldest glibc that must start it: no symbol may want a newer one."),
+              .describe(
+                "The oldest glibc that must start it: no symbol may want a newer one. Not trusted: checked against the versions that its symbols want.",
+              ),
           })
           .optional()
           .describe(
