@@ -1,1 +1,1 @@
-export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-C0QGZuW6.js";
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-FmYdumpV.js";

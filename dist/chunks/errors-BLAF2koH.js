@@ -1,1 +1,0 @@
-var e=class extends Error{kind;code;hint;constructor(e,t,n,r={}){super(n,r.cause===void 0?{}:{cause:r.cause}),this.name=`TwinsealError`,this.kind=e,this.code=t,this.hint=r.hint}};function t(e){return e instanceof Error?e.message:String(e)}function n(e){return e instanceof Error&&`code`in e&&typeof e.code==`string`?e.code:void 0}export{t as n,n as r,e as t};

@@ -1,0 +1,1 @@
+export{t as fetchGitArchive}from"./git-source-Wa0R7EyW.js";

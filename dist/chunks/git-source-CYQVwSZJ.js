@@ -1,1 +1,0 @@
-export{t as fetchGitArchive}from"./git-source-D6IPmhZ9.js";

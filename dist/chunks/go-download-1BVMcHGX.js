@@ -1,0 +1,1 @@
+export{t as archiveOf,n as goProxyOfDownload,r as readDownloadPage}from"./go-download-DtMPOHht.js";

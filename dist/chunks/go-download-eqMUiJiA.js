@@ -1,1 +1,0 @@
-export{t as archiveOf,n as goProxyOfDownload,r as readDownloadPage}from"./go-download-DYjVVYYJ.js";

@@ -1,1 +1,0 @@
-export{t as escapeModulePath,n as moduleUrl,r as proxiesFrom,i as toolchainModule}from"./go-proxy-kc_1qSnt.js";

@@ -1,0 +1,1 @@
+export{t as escapeModulePath,n as moduleUrl,r as proxiesFrom,i as toolchainModule}from"./go-proxy-BOOZnJwL.js";

@@ -1,0 +1,1 @@
+import{t as e}from"./process-ZD2B_Ho7.js";async function t(t){try{let n=await e([`go`,`env`,`GOPROXY`],{env:{PATH:t.PATH??``,HOME:t.HOME??`/`,GOTOOLCHAIN:`local`},timeoutMs:1e4}),r=n.stdout.trim();return n.code===0&&r!==``?r:void 0}catch{return}}export{t as goProxySetting};

@@ -1,1 +1,0 @@
-export{t as readHost}from"./host-CapM-nFw.js";

@@ -1,0 +1,1 @@
+export{t as readHost}from"./host-Cr4iCtZ4.js";

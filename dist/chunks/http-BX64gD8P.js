@@ -1,1 +1,0 @@
-export{t as createHttp}from"./http-Cssm4Sol.js";

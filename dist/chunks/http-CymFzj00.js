@@ -1,0 +1,1 @@
+export{t as createHttp}from"./http-DnRtlkFJ.js";

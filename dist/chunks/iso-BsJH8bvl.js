@@ -1,1 +1,0 @@
-import{O as e,r as t}from"./schemas-BHk2Bz_f.js";function n(n){return e(t,n)}export{n as t};

@@ -1,0 +1,1 @@
+import{k as e,r as t}from"./schemas-Dlcadems.js";function n(n){return e(t,n)}export{n as t};

@@ -1,0 +1,1 @@
+export{t as createRegistryHttp}from"./oci-registry-77duMSsG.js";

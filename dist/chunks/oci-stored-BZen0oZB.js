@@ -1,0 +1,1 @@
+export{t as imageTree}from"./oci-stored-K703rF60.js";

@@ -1,1 +1,0 @@
-export{i as openStore}from"./store-DHtwQiCw.js";

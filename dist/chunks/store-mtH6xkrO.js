@@ -1,0 +1,1 @@
+export{i as openStore}from"./store-SXlgYmPi.js";

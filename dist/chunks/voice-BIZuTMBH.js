@@ -1,1 +1,0 @@
-export{n as optionsError}from"./voice-CEbbjXis.js";

@@ -1,0 +1,1 @@
+export{n as optionsError}from"./voice-D1Ve5Hkv.js";
