@@ -1,9 +1,8 @@
 import { unsafe } from "./archive-safety.ts";
+import { textOf } from "./tar-header.ts";
 
 /** What the next entry's header cannot hold. */
 export type PaxFields = { readonly name?: string; readonly target?: string; readonly sizeBytes?: number };
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * The records of a pax extended header (POSIX.1-2001, `<length> <key>=<value>\n`, the length in bytes and its own digits
@@ -24,20 +23,16 @@ export function parsePax(bytes: Buffer): PaxFields {
     if (key.startsWith("GNU.sparse.")) throw unsafe("tar", "has a sparse file");
     at = end;
     if (value.length === 0) continue; // takes a record back
-    if (key === "path") fields = { ...fields, name: textOf(value) };
-    if (key === "linkpath") fields = { ...fields, target: textOf(value) };
+    if (key === "path") fields = { ...fields, name: nameOf(value) };
+    if (key === "linkpath") fields = { ...fields, target: nameOf(value) };
     if (key === "size") fields = { ...fields, sizeBytes: sizeOf(value) };
   }
   return fields;
 }
 
-function textOf(value: Buffer): string {
+function nameOf(value: Buffer): string {
   if (value.includes(0)) throw unsafe(value.toString("latin1"), "has a name with a zero byte");
-  try {
-    return decoder.decode(value);
-  } catch (error) {
-    throw unsafe(value.toString("latin1"), "has a name that is not UTF-8", error);
-  }
+  return textOf(value);
 }
 
 function sizeOf(value: Buffer): number {

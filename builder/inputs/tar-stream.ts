@@ -1,4 +1,5 @@
 import { unsafe } from "./archive-safety.ts";
+import { BLOCK, readHeader, textOf } from "./tar-header.ts";
 import { parsePax, type PaxFields } from "./tar-pax.ts";
 
 /**
@@ -21,7 +22,6 @@ export type TarEntry = {
 export type TarBody = { readonly write: (chunk: Buffer) => void; readonly end: () => void };
 export type TarReader = { readonly write: (chunk: Buffer) => void; readonly end: () => void };
 
-const BLOCK = 512;
 const zeros = Buffer.alloc(BLOCK);
 const MAX_EXTENSION_BYTES = 1 << 20;
 
@@ -85,9 +85,9 @@ export function createTarReader(onEntry: (entry: TarEntry) => TarBody | undefine
       return;
     }
     if (type === "g") return startBody(header.sizeBytes, undefined); // of the whole archive: nothing that is read here
-    const name = extensions.name ?? header.name;
+    const name = extensions.name ?? header.name();
     const sizeBytes = extensions.sizeBytes ?? header.sizeBytes;
-    const target = extensions.target ?? header.target;
+    const target = extensions.target ?? header.target();
     extensions = {};
     const kind = name.endsWith("/") && type === "\0" ? "directory" : kinds[type];
     if (kind === undefined) throw unsafe(name, `is of the unknown kind ${JSON.stringify(type)}`);
@@ -130,63 +130,4 @@ function collect(sizeBytes: number, take: (bytes: Buffer) => void): TarBody {
   if (sizeBytes > MAX_EXTENSION_BYTES) throw unsafe("tar", "has an extension of more than 1 MiB");
   const chunks: Buffer[] = [];
   return { write: (chunk) => chunks.push(Buffer.from(chunk)), end: () => take(Buffer.concat(chunks)) };
-}
-
-type Header = {
-  readonly type: string;
-  readonly name: string;
-  readonly target: string;
-  readonly mode: number;
-  readonly sizeBytes: number;
-};
-
-function readHeader(block: Buffer): Header {
-  if (sumOf(block) !== numberAt(block, 148, 8)) throw unsafe("tar", "has a header with a wrong sum");
-  // GNU's own magic has a blank where POSIX has a zero, and times where POSIX has the prefix.
-  const isPosix = block.toString("latin1", 257, 263) === "ustar\0";
-  const prefix = isPosix ? textOf(block.subarray(345, 500)) : "";
-  const name = textOf(block.subarray(0, 100));
-  return {
-    type: String.fromCharCode(block.readUInt8(156)),
-    name: prefix === "" ? name : `${prefix}/${name}`,
-    target: textOf(block.subarray(157, 257)),
-    mode: numberAt(block, 100, 8),
-    sizeBytes: numberAt(block, 124, 12),
-  };
-}
-
-/** The sum's own field counts as blanks. */
-function sumOf(block: Buffer): number {
-  let sum = 8 * 0x20;
-  for (let at = 0; at < BLOCK; at++) if (at < 148 || at >= 156) sum += block[at] ?? 0;
-  return sum;
-}
-
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Up to the first zero byte. */
-function textOf(bytes: Buffer): string {
-  const end = bytes.indexOf(0);
-  const own = end < 0 ? bytes : bytes.subarray(0, end);
-  try {
-    return decoder.decode(own);
-  } catch (error) {
-    throw unsafe(own.toString("latin1"), "has a name that is not UTF-8", error);
-  }
-}
-
-/** Octal digits, or a binary number where the first bit is set. */
-function numberAt(block: Buffer, at: number, length: number): number {
-  if ((block.readUInt8(at) & 0x80) !== 0) {
-    let value = block.readUInt8(at) & 0x7f;
-    for (let index = at + 1; index < at + length; index++) value = value * 256 + block.readUInt8(index);
-    if (!Number.isSafeInteger(value)) throw unsafe("tar", "has a number out of range");
-    return value;
-  }
-  const text = block
-    .toString("latin1", at, at + length)
-    .replace(/\0[^]*$/, "")
-    .trim();
-  if (!/^[0-7]*$/.test(text)) throw unsafe("tar", "has a header that is none");
-  return text === "" ? 0 : Number.parseInt(text, 8);
 }
