@@ -148,7 +148,7 @@ function emptySpec(workDir: string): SandboxSpec {
     uptimeOffsetSeconds: 0,
     rootfs: "",
     binds: [],
-    source: { from: "", to: "/work", reverseOrder: false, timeSeconds: 0, readOnly: false },
+    source: { from: "", to: "/source", reverseOrder: false, timeSeconds: 0, readOnly: false },
     writable: [],
     files: [],
     steps: [],

@@ -130,7 +130,7 @@ for (const name of engineNames) {
           uptimeOffsetSeconds: 0,
           rootfs: "",
           binds: [{ from: closed, to: "/in" }],
-          source: { from: "", to: "/work", reverseOrder: false, timeSeconds: 0, readOnly: false },
+          source: { from: "", to: "/source", reverseOrder: false, timeSeconds: 0, readOnly: false },
           writable: [],
           files: [],
           steps: [],
