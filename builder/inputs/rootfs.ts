@@ -28,7 +28,8 @@ export function digestRootfs(dir: string): LockedRootfs {
       const here = join(dir, path);
       const stat = lstatSync(here);
       const mode = stat.mode & 0o7777;
-      if (stat.mtimeMs !== INPUT_TIME * 1000) lutimesSync(here, INPUT_TIME, INPUT_TIME);
+      const ours = stat.isSymbolicLink() || stat.isDirectory() || stat.isFile(); // a device may be the host's
+      if (ours && stat.mtimeMs !== INPUT_TIME * 1000) lutimesSync(here, INPUT_TIME, INPUT_TIME);
       if (stat.isSymbolicLink()) lines.push(`l ${JSON.stringify(path)} ${JSON.stringify(readlinkSync(here))}`);
       else if (stat.isDirectory() && mode === 0o755) {
         lines.push(`d ${JSON.stringify(path)}`);

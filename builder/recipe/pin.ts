@@ -37,6 +37,11 @@ export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
       "`inputs` is reserved: outputs of other recipes cannot be locked yet",
     );
   }
+  if (deps.imageFrom !== undefined && (recipe.compiler === undefined || !("image" in recipe.compiler))) {
+    throw new TwinsealError("caller", "IMAGE_UNUSED", "the recipe has no compiler from an image", {
+      hint: "leave --image-from out",
+    });
+  }
   deps.say(`resolving ${recipe.name} ${input.version}`);
   const { source, sourceDateEpoch } = await lockSource(input, deps);
   const sourceDir = join(input.workDir, "source");
@@ -135,11 +140,6 @@ async function lockCompiler(
   workDir: string,
   deps: PinDeps,
 ): Promise<LockedCompiler | undefined> {
-  if (deps.imageFrom !== undefined && (compiler === undefined || !("image" in compiler))) {
-    throw new TwinsealError("caller", "IMAGE_UNUSED", "the recipe has no compiler from an image", {
-      hint: "leave --image-from out",
-    });
-  }
   if (compiler === undefined) return undefined;
   if ("image" in compiler) {
     const { lockImage } = await import("./pin-image.ts");
@@ -155,6 +155,7 @@ async function readGoMod(moduleDir: string): Promise<string> {
   } catch (error) {
     throw new TwinsealError("caller", "GO_MOD_MISSING", "the source has no go.mod where the recipe's `dir` points", {
       cause: error,
+      hint: "write source.dir, the directory of the go.mod inside the source",
     });
   }
 }

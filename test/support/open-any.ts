@@ -5,7 +5,7 @@ import { z } from "zod";
 import { readHost } from "../../builder/host.ts";
 import { openDriver } from "../../builder/sandbox/open-driver.ts";
 import { TwinsealError } from "../../builder/errors.ts";
-import { openToolchain, repository } from "./toolchain.ts";
+import { openToolchain, repository, testHelperDir } from "./toolchain.ts";
 
 // Run by driver-default.test.ts as a process from which something was taken: prints the driver that is opened when none
 // is named, or the refusal. Its argument is the engine's environment as JSON.
@@ -18,6 +18,7 @@ try {
     undefined,
     { goroot, toolchain, workDir, store },
     {
+      helperDir: testHelperDir(),
       insideDir: join(repository, "builder/sandbox/inside"),
       uid: process.getuid?.() ?? 0,
       gid: process.getgid?.() ?? 0,
