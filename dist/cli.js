@@ -1,1 +1,1 @@
-export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-FmYdumpV.js";
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-DyGwO2WW.js";

@@ -1,1 +1,0 @@
-export{t as imageTree}from"./oci-stored-K703rF60.js";

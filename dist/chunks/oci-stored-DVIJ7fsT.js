@@ -1,0 +1,1 @@
+export{t as imageTree}from"./oci-stored-2wpEC9ld.js";
