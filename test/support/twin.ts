@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { compareRuns, type Comparison } from "../../builder/compare.ts";
 import { sha256Of } from "../../builder/digest.ts";
 import { readHost } from "../../builder/host.ts";
@@ -31,8 +31,14 @@ export type TwinBench = AsyncDisposable & {
 };
 
 export type TwinOptions = {
-  /** argv of the one `before` step; the program is a file of the source tree. */
-  readonly before: readonly [string, ...string[]];
+  /** argv of the one `before` step, if there is one; the program is a file of the source tree. */
+  readonly before?: readonly [string, ...string[]];
+  /** C is compiled, with the compiler of the bench's `rootfsDir`. */
+  readonly cgo?: boolean;
+  /** Further files of the source, text by path. */
+  readonly sources?: Readonly<Record<string, string>>;
+  /** SOURCE_DATE_EPOCH, or none. */
+  readonly sourceDateEpoch?: number;
   readonly order?: TwinDeps["order"];
   readonly fix?: Recipe["fix"];
   /** Overrides of what the machine can vary, for refusals of the kernel that cannot be had here. */
@@ -116,20 +122,26 @@ export async function openTwinBench(
   const entered = access === undefined ? undefined : createNamespacesDriver(program, access, opened.a.tools);
   const drivers: OpenedDrivers = entered === undefined ? opened : { ...opened, a: entered, b: entered };
   await mkdir(join(dir, "modules"));
-  const lock: Lock = { ...toolchain.lock, name: "program", version: "1.0.0" };
+  const { sourceDateEpoch: _epoch, ...undated } = toolchain.lock;
+  const lock: Lock = { ...undated, name: "program", version: "1.0.0" };
   const build = async (options: TwinOptions) => {
     const place = join(dir, randomUUID());
     const tree = join(place, "source");
     await cp(source, tree, { recursive: true });
     await writeFile(join(tree, "main.go"), options.main ?? mainGo);
+    for (const [path, text] of Object.entries(options.sources ?? {})) {
+      await mkdir(dirname(join(tree, path)), { recursive: true });
+      await writeFile(join(tree, path), text);
+    }
     const recipe = recipeSchema.parse({
       recipe: 1,
       name: "program",
       source: { path: "." },
       go: "auto",
       targets: [host.platform],
-      before: [options.before],
-      build: { package: ".", ldflags: "-s -w -buildid=" },
+      ...(options.before === undefined ? {} : { before: [options.before] }),
+      ...(options.cgo === true ? { compiler: { debian: "trixie", packages: ["gcc"] } } : {}),
+      build: { package: ".", ldflags: "-s -w -buildid=", cgo: options.cgo ?? false },
       ...(options.fix === undefined ? {} : { fix: options.fix }),
     });
     const variations = planVariations(
@@ -143,7 +155,10 @@ export async function openTwinBench(
     const plan = (side: "a" | "b") =>
       planBuild({
         recipe,
-        lock,
+        lock: {
+          ...lock,
+          ...(options.sourceDateEpoch === undefined ? {} : { sourceDateEpoch: options.sourceDateEpoch }),
+        },
         platform: host.platform,
         side,
         variation: variations[side],
