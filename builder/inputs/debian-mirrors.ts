@@ -17,7 +17,7 @@ export async function debianMirrors(
   for (const url of own) {
     if (/^(https?|file):\/\//.test(url) && URL.canParse(url)) continue;
     throw new TwinsealError("caller", "MIRROR_INVALID", "TWINSEAL_DEBIAN_MIRROR holds what is not a URL", {
-      hint: "write http, https or file URLs, for example https://deb.debian.org/debian",
+      hint: "write http, https or file URLs, for example https://<a mirror>/debian",
     });
   }
   return unique(own);

@@ -115,7 +115,7 @@ export function assertPlaces(wanted: readonly WantedBlob[]): void {
   if (lost === undefined) return;
   if (lost.from === "debianMirrors") {
     throw new TwinsealError("caller", "MIRROR_UNSET", `no Debian mirror is known to fetch ${lost.label} from`, {
-      hint: "set TWINSEAL_DEBIAN_MIRROR, for example to https://deb.debian.org/debian; it need not be trusted. This machine's apt has no source that could be one",
+      hint: "set TWINSEAL_DEBIAN_MIRROR, for example to https://<a mirror>/debian; it need not be trusted. This machine's apt has no source that could be one",
     });
   }
   throw new TwinsealError("caller", "PROXY_UNSET", `no module proxy is known to fetch ${lost.label} from`, {

@@ -78,7 +78,7 @@ async function openSuite(suite: string, mirrors: readonly string[], deps: Debian
     faults.find(({ kind }) => kind === "world") ??
     faults[0] ??
     new TwinsealError("caller", "MIRROR_UNSET", "no Debian mirror is known", {
-      hint: "set TWINSEAL_DEBIAN_MIRROR, for example to https://deb.debian.org/debian; this machine's apt has no source that could be one",
+      hint: "set TWINSEAL_DEBIAN_MIRROR, for example to https://<a mirror>/debian; this machine's apt has no source that could be one",
     })
   );
 }

@@ -83,7 +83,7 @@ describe("Debian's mirrors", () => {
       "https://a.test/debian",
       "file:///srv/debian",
     ]);
-    await expect(debianMirrors({ TWINSEAL_DEBIAN_MIRROR: "https://a.test deb.debian.org" })).rejects.toMatchObject({
+    await expect(debianMirrors({ TWINSEAL_DEBIAN_MIRROR: "https://a.test mirror.test" })).rejects.toMatchObject({
       kind: "caller",
       code: "MIRROR_INVALID",
     });

@@ -52,7 +52,7 @@ async function runInside(
       binds: [],
       source: {
         from: join(repository, "test/support/fixtures/compiler"),
-        to: "/work/source",
+        to: "/build/source",
         reverseOrder: false,
         timeSeconds: 0,
         readOnly: true,
@@ -81,7 +81,7 @@ const step = (id: string, argv: readonly string[]) => ({
   id,
   argv,
   env: ["PATH=/usr/bin", "HOME=/home/build", "TMPDIR=/tmp"],
-  dir: "/work/source",
+  dir: "/build/source",
   fresh: [],
   graph: "",
 });
