@@ -1,1 +1,1 @@
-export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-DyGwO2WW.js";
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-D9dU7JrT.js";

@@ -1,1 +1,0 @@
-export{n as debianMirrors}from"./debian-mirrors-Bm9AC0Rz.js";

@@ -1,0 +1,1 @@
+export{n as debianMirrors}from"./debian-mirrors-BaQIfh-q.js";
