@@ -20,7 +20,9 @@ export function checkCommand(deps: CliDeps): Command {
     .argument("[names...]", checkOptionsSchema.shape.names.description)
     .action(async (names: string[]) => {
       const options = await deps.parse(checkOptionsSchema, { names });
-      const lint = await lintRecipes(options.names, { ...deps, inputs: await deps.store() });
+      // Without a store there are no inputs to look into, and nothing else needs one.
+      const inputs = await deps.store().catch(() => undefined);
+      const lint = await lintRecipes(options.names, { ...deps, inputs });
       const shown = {
         ...lint,
         findings: lint.findings.map((finding) => ({ ...finding, path: shortPath(finding.path, deps.cwd) })),
