@@ -37,7 +37,8 @@ function isAlive(pid: number): boolean {
 /** Removes a tree in which directories may be read-only, as Go's module cache makes them. */
 async function removeTree(dir: string): Promise<void> {
   try {
-    await rm(dir, { recursive: true, force: true });
+    // Compilers of a go command that was killed may write for a moment yet.
+    await rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   } catch (error) {
     if (systemCodeOf(error) !== "EACCES") throw error;
     makeWritable(dir);

@@ -36,9 +36,12 @@ export async function insideProgram(input: InsideProgramInput): Promise<string> 
   const kept = await takeKept(program, input.workDir);
   if (kept !== undefined) return kept;
   input.watch?.say?.("building the sandbox's own program from its source, twice; it is kept for the next time");
-  const [first, second] = await Promise.all(
+  const built = await Promise.allSettled(
     (["first", "the-second"] as const).map((place) => buildOnce(input, sources, place)),
-  );
+  ); // neither writes on when the other's fault is thrown
+  const failed = built.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  const [first, second] = built.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   if (first === undefined || second === undefined || first.sha256 !== second.sha256) {
     throw new TwinsealError(
       "verdict",
