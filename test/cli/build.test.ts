@@ -229,19 +229,26 @@ describe("twinseal build", () => {
     }
   });
 
-  it("leaves no process, no directory and no half artifact when it is interrupted", async () => {
+  it.each([
+    ["while it compiles", "compiling", {}],
+    // A machine that never built the sandbox's own program.
+    ["before there is a sandbox", "building the sandbox's own program", { XDG_STATE_HOME: "empty-state" }],
+  ])("leaves no process, no directory and no half artifact when it is interrupted %s", async (_when, said, more) => {
     await fresh();
+    const state = "XDG_STATE_HOME" in more ? { XDG_STATE_HOME: join(project.dir, more.XDG_STATE_HOME) } : {};
     const child = spawn(process.execPath, [binPath, "build", "--offline"], {
       cwd: project.dir,
-      env: { ...process.env, CI: "true", TWINSEAL_CACHE: testStoreRoot() },
+      env: { ...process.env, CI: "true", TWINSEAL_CACHE: testStoreRoot(), ...state },
       stdio: ["ignore", "ignore", "pipe"],
     });
     let text = "";
     child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));
-    while (!text.includes("compiling")) await sleep(20);
+    while (!text.includes(said)) await sleep(20);
+    await sleep(1000);
     child.kill("SIGINT");
     const [code] = await once(child, "close");
-    expect(code).toBe(3);
+    expect(code, text).toBe(3);
+    expect(text).toContain("twinseal: interrupted");
     expect(existsSync(here(artifact))).toBe(false);
     const work = await readdir(join(testStoreRoot(), "work"));
     expect(work.filter((name) => name.startsWith(`${child.pid}-`))).toEqual([]);
