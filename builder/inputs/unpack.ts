@@ -39,23 +39,19 @@ async function* unpackedXz(packed: Packed): AsyncGenerator<Uint8Array> {
   const { default: xz } = await import("xz-decompress"); // CommonJS that hides its names from Node
   const file = openSync(packed.path, "r");
   try {
-    for await (const chunk of new xz.XzReadableStream(webStreamOf(file, packed))) {
-      yield chunk;
-      // Its memory is given back at once: the collector would let it grow to a hundred megabytes first.
-      if (chunk.buffer instanceof ArrayBuffer) chunk.buffer.transfer(0);
-    }
+    for await (const chunk of new xz.XzReadableStream(webStreamOf(file, packed))) yield chunk;
   } finally {
     closeSync(file); // the library does not close what it reads when it fails
   }
 }
 
-/** One buffer for all: the next part is read when the last one is used up. */
+/** A new buffer for each part: nobody promises that the last one is used up when the next is asked for. */
 function webStreamOf(file: number, { offset, sizeBytes }: Packed): ReadableStream<Uint8Array> {
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   let done = 0;
   return new ReadableStream<Uint8Array>(
     {
       pull: (controller) => {
+        const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
         const bytes = readSync(file, buffer, 0, Math.min(CHUNK_BYTES, sizeBytes - done), offset + done);
         done += bytes;
         if (bytes > 0) controller.enqueue(buffer.subarray(0, bytes));

@@ -1,0 +1,1 @@
+export{t as makeDebianRootfs}from"./debian-rootfs-DyfYWOq5.js";
