@@ -31,7 +31,7 @@ export async function hostSuite(): Promise<string> {
 /** Pins packages of the real archive; they and their tree lie in the store then. */
 export async function pinCompiler(store: Store, suite: string, packages: readonly string[]): Promise<LockedDebian> {
   await using workspace = await openWorkspace(store.root, process.pid, randomUUID());
-  return pinDebian(
+  return await pinDebian(
     { debian: suite, packages: [...packages] },
     {
       store,

@@ -18,7 +18,7 @@ async function laying<T>(packages: Packages, look: (dir: string, outside: string
   const dir = join(place.dir, "rootfs");
   await mkdir(dir);
   await makeDebianRootfs(place.store, await storePackages(place.store, packages), dir);
-  return look(dir, place.dir);
+  return await look(dir, place.dir);
 }
 
 const gcc: readonly DebEntry[] = [
