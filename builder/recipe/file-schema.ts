@@ -23,7 +23,6 @@ export const placeSchema = z.string().superRefine((path, context) => {
 });
 
 const shared = {
-  sha256: sha256Schema.describe("Digest of the file. Trusted: whoever sets it chooses the bytes."),
   to: placeSchema.describe(
     "Where it appears: relative to the source tree, or absolute below /usr/lib, /usr/include, /usr/local/lib or /usr/local/include of the sandbox. Not trusted: it cannot leave them, nor replace a file.",
   ),
@@ -38,6 +37,7 @@ export const fileSchema = z.union([
     url: z
       .url({ protocol: /^https?$/, error: "is not an http or https URL; write for example https://host/file" })
       .describe("Where the file was published. Not trusted: the bytes are checked against sha256."),
+    sha256: sha256Schema.describe("Digest of the file. Trusted: whoever sets it chooses the bytes."),
     ...shared,
   }),
   z.strictObject({
@@ -45,8 +45,13 @@ export const fileSchema = z.union([
       "A module of the build's own list, in whose zip the file lies. The zip is proven against the checksum database.",
     ),
     path: relativePathSchema.describe(
-      "The file inside that module. Not trusted: the bytes are checked against sha256.",
+      "The file inside that module. Not trusted: its bytes are the proven module's, and the lock's sha256.",
     ),
+    sha256: sha256Schema
+      .optional()
+      .describe(
+        "Digest of the file; absent, what the proven module of each version has, as the lock then states. Trusted: whoever sets it chooses the bytes.",
+      ),
     ...shared,
   }),
 ]);

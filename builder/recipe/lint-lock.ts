@@ -108,11 +108,16 @@ function placesDiffer({ lock }: Subject): Say[] {
 
 function filesLocked({ lock, loaded: { recipe } }: Subject): Say[] {
   const key = (file: RecipeFile | LockedFile) =>
-    `${file.to}\n${file.sha256}\n${"url" in file ? file.url : `${file.module} ${file.path}`}`;
-  const asked = (recipe.files ?? []).map(key).toSorted();
-  return isDeepStrictEqual(asked, lock.files.map(key).toSorted())
-    ? []
-    : [error("FILES_DIFFER", "the lock's files are not the recipe's", "run twinseal pin")];
+    `${file.to}\n${"url" in file ? file.url : `${file.module} ${file.path}`}`;
+  const asked = recipe.files ?? [];
+  const same =
+    isDeepStrictEqual(asked.map(key).toSorted(), lock.files.map(key).toSorted()) &&
+    asked.every(
+      (file) =>
+        file.sha256 === undefined ||
+        lock.files.some((locked) => key(locked) === key(file) && locked.sha256 === file.sha256),
+    );
+  return same ? [] : [error("FILES_DIFFER", "the lock's files are not the recipe's", "run twinseal pin")];
 }
 
 /** A library that a release of a module's repository publishes must be of the version that the build links. */

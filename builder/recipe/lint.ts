@@ -17,7 +17,7 @@ import { lintInputs } from "./lint-inputs.ts";
 import { lintLock } from "./lint-lock.ts";
 import { lintRecipe } from "./lint-recipe.ts";
 import { loadLock } from "./load-lock.ts";
-import { readRecipe, readRecipeText, recipeSha256, type LoadedRecipe } from "./load.ts";
+import { loadedOfVersion, readRecipe, readRecipeText, recipeSha256, type LoadedRecipe } from "./load.ts";
 
 export type Lint = {
   readonly findings: readonly Finding[];
@@ -133,12 +133,13 @@ function noLock(lockPaths: readonly string[], { recipe, path }: LoadedRecipe): F
 
 async function lintLockFile(
   path: string,
-  loaded: LoadedRecipe,
+  ofAll: LoadedRecipe,
   project: boolean,
   store: Store | undefined,
 ): Promise<Finding[]> {
   const lock = await orFinding(path, () => loadLock(path));
   if ("severity" in lock) return [lock];
+  const loaded = loadedOfVersion(ofAll, lock.version);
   const named = project || basename(path) === `${lock.version}${LOCK_SUFFIX}`;
   return [
     ...(named

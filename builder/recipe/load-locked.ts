@@ -2,7 +2,7 @@ import { TwinsealError } from "../errors.ts";
 import type { FoundRecipe } from "./catalog.ts";
 import { lintLock } from "./lint-lock.ts";
 import { assertLockFits, loadLock } from "./load-lock.ts";
-import { loadRecipe, type LoadedRecipe } from "./load.ts";
+import { loadRecipe, loadedOfVersion, type LoadedRecipe } from "./load.ts";
 import type { Lock } from "./lock.ts";
 
 /** A recipe and the lock of one version that was made from it. */
@@ -13,7 +13,7 @@ export type Locked = { readonly loaded: LoadedRecipe; readonly lock: Lock };
  * version than its name, or with another source, Go or file. Throws `caller/LOCK_STALE`, `caller/LOCK_INVALID`.
  */
 export async function loadLocked(found: FoundRecipe): Promise<Locked> {
-  const loaded = await loadRecipe(found.recipePath);
+  const loaded = loadedOfVersion(await loadRecipe(found.recipePath), found.version);
   const lock = await loadLock(found.lockPath);
   assertLockFits(lock, loaded);
   const faults = lintLock({ lock, loaded }, found.lockPath)

@@ -8,7 +8,7 @@ import { TwinsealError, messageOf, systemCodeOf } from "../errors.ts";
 import { renderProblem, sortProblems, type Problem } from "./problem.ts";
 import { keysOfSchema } from "./schema-keys.ts";
 import { schemaProblems } from "./schema-problems.ts";
-import { recipeSchema, type Recipe } from "./schema.ts";
+import { recipeOfVersion, recipeSchema, type Recipe } from "./schema.ts";
 import { sourceProblems } from "./source-problems.ts";
 import { readYaml } from "./yaml-text.ts";
 
@@ -65,6 +65,12 @@ export function parseRecipe(text: string, path: string): Recipe {
 export async function loadRecipe(path: string): Promise<LoadedRecipe> {
   const recipe = parseRecipe(await readRecipeText(path), path);
   return { recipe, sha256: recipeSha256(recipe), path, dir: dirname(path) };
+}
+
+/** The recipe as it is for one version, which that version's lock names by its digest. */
+export function loadedOfVersion(loaded: LoadedRecipe, version: string): LoadedRecipe {
+  const recipe = recipeOfVersion(loaded.recipe, version);
+  return { ...loaded, recipe, sha256: recipeSha256(recipe) };
 }
 
 /** What a lock names its recipe by. */

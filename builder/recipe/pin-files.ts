@@ -8,7 +8,7 @@ import type { PinDeps } from "./pin-deps.ts";
 
 const MAX_FILE_BYTES = 1024 ** 3;
 
-/** Locks the recipe's files: fetched by their digest, or found with it in a module that is locked. */
+/** Locks the recipe's files: fetched by their digest, or found in a module that is locked. */
 export async function lockFiles(
   files: readonly RecipeFile[],
   modules: readonly LockedModule[],
@@ -44,7 +44,7 @@ async function lockModuleFile(
   const { version } = found;
   const bytes = await readModuleFile(blobPath(deps.store, found.zip.sha256), { module, version, path });
   const actual = sha256Of(bytes);
-  if (actual !== sha256) {
+  if (sha256 !== undefined && actual !== sha256) {
     throw new TwinsealError(
       "caller",
       "FILE_DIFFERS",
@@ -52,5 +52,5 @@ async function lockModuleFile(
       { hint: "is the recipe written for another version of the module?" },
     );
   }
-  return { module, version, path, to, sha256, sizeBytes: bytes.length };
+  return { module, version, path, to, sha256: actual, sizeBytes: bytes.length };
 }

@@ -8,7 +8,7 @@ import { toolchainTree } from "../inputs/go-toolchain.ts";
 import { blobPath } from "../store/store.ts";
 import type { Compiler } from "./compiler-schema.ts";
 import { fullGoVersion, goVersionOf } from "./go-version.ts";
-import type { LoadedRecipe } from "./load.ts";
+import { loadedOfVersion, type LoadedRecipe } from "./load.ts";
 import { lockSchema, type Lock, type LockedCompiler, type LockedSource } from "./lock.ts";
 import { fetchUnknown, type PinDeps } from "./pin-deps.ts";
 import { lockFiles } from "./pin-files.ts";
@@ -27,9 +27,10 @@ export type PinInput = {
 const MAX_ZIP_BYTES = 1024 ** 3;
 
 /** Resolves every input of one version, each proven, and returns the lock. Writes nothing but the store. */
-export async function pinRecipe(input: PinInput, deps: PinDeps): Promise<Lock> {
+export async function pinRecipe(given: PinInput, deps: PinDeps): Promise<Lock> {
+  assertVersion(given.version);
+  const input = { ...given, loaded: loadedOfVersion(given.loaded, given.version) };
   const { recipe, sha256, dir } = input.loaded;
-  assertVersion(input.version);
   if (recipe.inputs !== undefined) {
     throw new TwinsealError(
       "caller",

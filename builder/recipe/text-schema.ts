@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { modulePathPattern } from "./module-path.ts";
 import { unknownPlaceholders } from "./placeholders.ts";
 
 const shellCharacters = /[\s;&|<>$`"'\\*?!(){}[\]#~^]/;
@@ -42,7 +43,7 @@ export function textWith(allowed: readonly string[]) {
     const unknown = unknownPlaceholders(text, allowed);
     if (unknown.length > 0) {
       context.addIssue(
-        `holds the unknown ${unknown.join(" ")}; known are ${allowed.map((name) => `{${name}}`).join(" ")}`,
+        `holds the unknown ${unknown.join(" ")}; known are ${allowed.map((name) => `{${name}}`).join(" ")} and {version:MODULE}`,
       );
     }
   });
@@ -57,7 +58,4 @@ export const gitUrlSchema = z
 
 export const modulePathSchema = z
   .string()
-  .regex(
-    /^[a-z0-9.-]+\.[a-z]+(\/[A-Za-z0-9._~-]+)*$/,
-    "is not a Go module path; write for example github.com/owner/repo",
-  );
+  .regex(modulePathPattern, "is not a Go module path; write for example github.com/owner/repo");

@@ -12,6 +12,11 @@ export function compareVersions(a: string, b: string): number {
   );
 }
 
+/** As `compareVersions`, where a pre-release counts as its release. */
+export function compareReleases(a: string, b: string): number {
+  return compareParts(split(a).core, split(b).core, 0);
+}
+
 function split(version: string): { core: readonly string[]; pre: readonly string[] | undefined } {
   const [main = ""] = version.replace(/^v(?=\d)/, "").split("+", 1);
   const dash = main.indexOf("-");

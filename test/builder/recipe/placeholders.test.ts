@@ -47,6 +47,34 @@ describe("values come from the lock", () => {
   });
 });
 
+describe("{version:MODULE}", () => {
+  const [first, second] = moduleLock.modules;
+  if (first === undefined || second === undefined) throw new Error("the sample has two modules");
+  const values = placeholderValues(moduleLock, []);
+
+  test("is the version of the module whose code the lock holds", () => {
+    expect(expandPlaceholders("-X a.b={version:example.com/a}", values)).toBe("-X a.b=v1.0.0");
+    expect(
+      unknownPlaceholders("{version:example.com/a} {version:} {version:no-path} {versions:example.com/a}"),
+    ).toEqual(["{version:}", "{version:no-path}"]);
+  });
+
+  test("is refused for a module that is not there, is there twice, or of which only the go.mod counts", () => {
+    const twice = [first, { ...first, version: "v2.0.0" }];
+    const { zip: _zip, ...bare } = first;
+    for (const modules of [[second], twice, [bare, second]]) {
+      const attempt = () =>
+        expandPlaceholders("{version:example.com/a}", placeholderValues({ ...moduleLock, modules }, []));
+      expect(attempt).toThrow(
+        expect.objectContaining({
+          code: "PLACEHOLDER_UNKNOWN",
+          message: expect.stringContaining("{version:example.com/a}"),
+        }),
+      );
+    }
+  });
+});
+
 test("a value that holds braces is not expanded again", () => {
   expect(expandPlaceholders("{version} {tags}", { version: "{tags}", tags: "$&" })).toBe("{tags} $&");
 });
