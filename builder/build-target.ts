@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { judgeAgainst, type Against } from "./against.ts";
 import { checkLinkage } from "./check-linkage.ts";
-import { executeCheck } from "./check-artifact.ts";
+import { checksPassed, executeCheck } from "./check-artifact.ts";
 import type { HostInputs } from "./execute.ts";
 import { datedTexts } from "./explain/dates.ts";
 import type { HostFacts } from "./host.ts";
@@ -63,7 +63,7 @@ export async function buildTarget(planned: PlannedTarget, job: BuildJob, deps: T
   const artifacts = matchedArtifacts(judgement);
   if (artifacts.length === 0) return { platform, ...runs, ...judgement, ...against };
   const checks = await checkArtifacts(planned, targetDir, job, deps);
-  if (passed(checks)) {
+  if (checksPassed(checks)) {
     for (const artifact of artifacts) await placeArtifact(join(targetDir, "a", artifact.name), job.folder, artifact);
   }
   return { platform, ...runs, ...judgement, ...checks, ...against };
@@ -85,10 +85,6 @@ async function checkArtifacts(
   const place = { program, others, rootfsDir: job.inputs.rootfsDir ?? "", workDir: job.workDir };
   const check = await executeCheck(job.subject, platform, place, deps.host, job.drivers.a);
   return { ...links, ...(check === undefined ? {} : { check }) };
-}
-
-function passed({ check, links }: Checks): boolean {
-  return (check?.ran !== true || check.passed) && (links?.faults ?? []).length === 0;
 }
 
 async function runTwin(planned: PlannedTarget, targetDir: string, job: BuildJob, deps: TargetDeps) {

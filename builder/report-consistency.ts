@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { checksPassed } from "./check-artifact.ts";
 import { dimensions } from "./dimensions.ts";
 import { reportDimension, worstOf, type Report, type ReportTarget } from "./report.ts";
 
@@ -38,8 +39,7 @@ function equalityContradiction({ artifacts, runs, check, links, verdict, finding
     if (run.packages.total === 0 || run.packages.compiled !== run.packages.total)
       return `run ${run.side} compiled ${run.packages.compiled} of ${run.packages.total} packages`;
   }
-  if (verdict === "match" && ((check?.ran === true && !check.passed) || (links?.faults ?? []).length > 0))
-    return "its check failed";
+  if (verdict === "match" && !checksPassed({ check, links })) return "its check failed";
   if (verdict === "match" && findings !== undefined) return "it holds the build's day";
   return undefined;
 }

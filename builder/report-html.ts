@@ -1,4 +1,5 @@
 import { relationOf } from "./against.ts";
+import { checksPassed } from "./check-artifact.ts";
 import { countVaried, type Dimension, type Report, type ReportTarget, type Verdict } from "./report.ts";
 import { reportStyle } from "./report-style.ts";
 
@@ -96,7 +97,13 @@ function against({ against: found }: ReportTarget): string {
 function check({ check: found }: ReportTarget): string {
   if (found === undefined) return "";
   if (!found.ran) return `<p class="note">Check not run: ${escape(found.reason)}.</p>`;
-  return `<p class="note ${found.passed ? "good" : "bad"}">Started in a sandbox of its own, it ${found.passed ? "prints" : "does not print"} <code>${escape(found.expected)}</code>.</p>`;
+  return `<p class="note ${checksPassed({ check: found }) ? "good" : "bad"}">Started in a sandbox of its own, it ${found.passed ? "prints" : "does not print"} <code>${escape(found.expected)}</code>.${oldest(found)}</p>`;
+}
+
+function oldest({ oldest: found }: Extract<NonNullable<ReportTarget["check"]>, { ran: true }>): string {
+  if (found === undefined) return "";
+  if (!found.ran) return ` It was not tried on the oldest processor that it is for: ${escape(found.reason)}.`;
+  return ` On the oldest processor that it is for (${escape(found.processor)}, emulated) it ${found.passed ? "does too" : `does not: <code>${escape(found.printed)}</code>`}.`;
 }
 
 function links({ links: found }: ReportTarget): string {

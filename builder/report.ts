@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { AgainstResult } from "./against.ts";
-import type { CheckResult } from "./check-artifact.ts";
+import { checksPassed, type CheckResult } from "./check-artifact.ts";
 import type { LinkageResult } from "./check-linkage.ts";
 import type { Comparison } from "./compare.ts";
 import { dimensionIdSchema, dimensions, type DimensionId } from "./dimensions.ts";
@@ -64,7 +64,19 @@ const targetSchema = z.strictObject({
   check: z
     .discriminatedUnion("ran", [
       z.strictObject({ ran: z.literal(false), reason: z.string() }),
-      z.strictObject({ ran: z.literal(true), passed: z.boolean(), expected: z.string(), printed: z.string() }),
+      z.strictObject({
+        ran: z.literal(true),
+        passed: z.boolean(),
+        expected: z.string(),
+        printed: z.string(),
+        /** For amd64: the same on an emulated processor that has what its GOAMD64 allows and little more. */
+        oldest: z
+          .discriminatedUnion("ran", [
+            z.strictObject({ ran: z.literal(false), reason: z.string() }),
+            z.strictObject({ ran: z.literal(true), processor: z.string(), passed: z.boolean(), printed: z.string() }),
+          ])
+          .optional(),
+      }),
     ])
     .optional(),
   links: z
@@ -146,13 +158,12 @@ export function worstOf(verdicts: readonly Verdict[]): Verdict {
 
 function reportTarget(target: JudgedTarget): ReportTarget {
   const { platform, a, b, comparison, failure, explanation, check, links, against } = target;
-  const checkFailed = (check?.ran === true && !check.passed) || (links !== undefined && links.faults.length > 0);
   return {
     platform,
     verdict:
       comparison === undefined
         ? "build-failed"
-        : comparison.verdict === "match" && checkFailed
+        : comparison.verdict === "match" && !checksPassed({ check, links })
           ? "check-failed"
           : comparison.verdict,
     artifacts:

@@ -84,9 +84,18 @@ function describe(difference: NonNullable<ReportTarget["differences"]>[number]):
 function describeCheck(check: NonNullable<ReportTarget["check"]>): string {
   if (!check.ran) return `check: not run, ${check.reason}`;
   const [first = ""] = check.printed.trim().split("\n");
-  return check.passed
-    ? `check: it prints ${JSON.stringify(check.expected)}`
-    : `check: it does not print ${JSON.stringify(check.expected)} but ${JSON.stringify(first)}`;
+  if (!check.passed) return `check: it does not print ${JSON.stringify(check.expected)} but ${JSON.stringify(first)}`;
+  return `check: it prints ${JSON.stringify(check.expected)}${check.oldest === undefined ? "" : describeOldest(check.oldest)}`;
+}
+
+type Oldest = NonNullable<Extract<NonNullable<ReportTarget["check"]>, { ran: true }>["oldest"]>;
+
+function describeOldest(oldest: Oldest): string {
+  if (!oldest.ran) return `; not tried on the oldest processor it is for: ${oldest.reason}`;
+  const [last = ""] = oldest.printed.trim().split("\n").slice(-1);
+  return oldest.passed
+    ? `, on an emulated ${oldest.processor} too`
+    : `, but not on the oldest processor it is for (${oldest.processor}, emulated): ${JSON.stringify(last)}`;
 }
 
 function describeLinks({ needed, glibc, faults }: NonNullable<ReportTarget["links"]>): readonly string[] {

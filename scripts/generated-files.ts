@@ -26,6 +26,7 @@ const tables: readonly { readonly section: string; readonly path: readonly (stri
   { section: "compiler-debian", path: ["compiler", 0] },
   { section: "compiler-image", path: ["compiler", 1] },
   { section: "build", path: ["build"] },
+  { section: "perVersion", path: ["perVersion", "[]"] },
   { section: "files-url", path: ["files", "[]", 0] },
   { section: "files-module", path: ["files", "[]", 1] },
   { section: "outputs", path: ["outputs", "[]"] },

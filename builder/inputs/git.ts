@@ -36,8 +36,9 @@ export type Tagged = {
   readonly commitTime: number;
 };
 
-/** A bare repository of our own that holds one tag of some other. */
-export type TagRepository = Tagged & { readonly gitDir: string };
+/** A bare repository of our own that holds one commit of some other, without its history. */
+export type CommitRepository = Pick<Tagged, "commit" | "tree"> & { readonly gitDir: string };
+export type TagRepository = Tagged & CommitRepository;
 
 const TIMEOUT_MS = 15 * 60_000;
 
@@ -79,18 +80,8 @@ export async function fetchTag(from: string, tag: string, workDir: string, env: 
     });
   }
   mustSucceed(listed, `asking ${from} for ${tag}`);
-  mustSucceed(await git(["init", "--quiet", "--bare", "--template=", gitDir], undefined, env), "making a repository");
-  const fetch = [
-    "fetch",
-    "--quiet",
-    "--depth=1",
-    "--no-tags",
-    "--no-recurse-submodules",
-    "--no-write-fetch-head",
-    "--",
-    from,
-    `${ref}:${ref}`,
-  ];
+  await makeRepository(gitDir, env);
+  const fetch = [...fetchArgs, "--depth=1", "--", from, `${ref}:${ref}`];
   mustSucceed(await git(fetch, gitDir, env), `fetching ${tag} from ${from}`);
   const ask = async (...args: string[]) => mustSucceed(await git(args, gitDir, env), `reading ${tag}`).stdout.trim();
   const commit = await ask("rev-parse", "--verify", `${ref}^{commit}`);
@@ -103,10 +94,55 @@ export async function fetchTag(from: string, tag: string, workDir: string, env: 
   };
 }
 
+const fetchArgs = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"] as const;
+
+/**
+ * Fetches one commit by its id into `gitDir`: alone where the server gives out a commit that no ref names, else with
+ * everything that its refs name. Throws `world/GIT_FAILED`, `world/GIT_MISSING`.
+ */
+export async function fetchCommit(
+  from: string,
+  commit: string,
+  gitDir: string,
+  env: GitEnv,
+): Promise<CommitRepository> {
+  await makeRepository(gitDir, env);
+  const alone = await git([...fetchArgs, "--depth=1", "--", from, `${commit}:refs/heads/pinned`], gitDir, env);
+  if (alone.code !== 0) {
+    const all = ["+refs/heads/*:refs/heads/all/*", "+refs/tags/*:refs/tags/*"];
+    mustSucceed(await git([...fetchArgs, "--", from, ...all], gitDir, env), `fetching ${from}`);
+  }
+  const tree = await git(["rev-parse", "--verify", `${commit}^{tree}`], gitDir, env);
+  return { gitDir, commit, tree: mustSucceed(tree, `looking for ${commit} in ${from}`).stdout.trim() };
+}
+
+async function makeRepository(gitDir: string, env: GitEnv): Promise<void> {
+  mustSucceed(await git(["init", "--quiet", "--bare", "--template=", gitDir], undefined, env), "making a repository");
+}
+
+/** The settings in a file of the tree, by key; of a key that is there twice the last. */
+export async function readConfigFile(
+  repository: CommitRepository,
+  name: string,
+  env: GitEnv,
+): Promise<ReadonlyMap<string, string>> {
+  const asked = ["config", "--blob", `${repository.tree}:${name}`, "--null", "--list"];
+  const listed = mustSucceed(await git(asked, repository.gitDir, env), `reading ${name}`);
+  return new Map(
+    listed.stdout
+      .split("\0")
+      .filter((line) => line !== "")
+      .map((line) => {
+        const end = line.indexOf("\n");
+        return end < 0 ? [line, ""] : [line.slice(0, end), line.slice(end + 1)];
+      }),
+  );
+}
+
 export type TreeEntry = { readonly mode: string; readonly oid: string; readonly name: string };
 
 /** Every file of a tree, in git's order. */
-export async function listTree(repository: TagRepository, env: GitEnv): Promise<readonly TreeEntry[]> {
+export async function listTree(repository: CommitRepository, env: GitEnv): Promise<readonly TreeEntry[]> {
   const listed = await git(["ls-tree", "-r", "-z", "--full-tree", repository.tree], repository.gitDir, env);
   return mustSucceed(listed, "listing the tree")
     .stdout.split("\0")
@@ -121,7 +157,7 @@ export async function listTree(repository: TagRepository, env: GitEnv): Promise<
 }
 
 /** Writes a tree's files below an empty directory; the caller proves what came of it. */
-export async function checkOutTree(repository: TagRepository, dir: string, env: GitEnv): Promise<void> {
+export async function checkOutTree(repository: CommitRepository, dir: string, env: GitEnv): Promise<void> {
   const indexed = { ...env, GIT_INDEX_FILE: join(repository.gitDir, "twinseal-index") };
   mustSucceed(await git(["read-tree", repository.tree], repository.gitDir, indexed), "reading the tree");
   const checkout = ["--work-tree", dir, "checkout-index", "--all", "--quiet"];

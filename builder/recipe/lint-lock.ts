@@ -50,7 +50,8 @@ function sameSource({ lock, loaded: { recipe } }: Subject): Say[] {
     ("git" in source &&
       locked.kind === "git" &&
       locked.url === source.git &&
-      locked.tag === source.tag.replaceAll("{version}", lock.version));
+      locked.tag === source.tag.replaceAll("{version}", lock.version) &&
+      isDeepStrictEqual(locked.submodules?.map(({ path }) => path).toSorted(), source.submodules?.toSorted()));
   return same ? [] : [error("SOURCE_DIFFERS", "the lock's source is not the recipe's", "run twinseal pin")];
 }
 

@@ -29,6 +29,8 @@ const lockedSourceSchema = z.discriminatedUnion("kind", [
     oid: oidSchema,
     commit: oidSchema,
     tree: oidSchema,
+    /** Those whose files are part of the source, from the outermost on; the others are empty directories. */
+    submodules: z.array(z.strictObject({ path: relativePathSchema, commit: oidSchema, tree: oidSchema })).optional(),
     /** The tree as a canonical tar (sorted, portable, zero times). */
     archive: blobSchema,
   }),

@@ -34,7 +34,9 @@ type Add = (text: string, alarm?: boolean) => void;
 function diffSource({ source: a, version: from }: Lock, { source: b, version: to }: Lock, add: Add): void {
   if (JSON.stringify(a) === JSON.stringify(b)) return;
   if (a.kind === "git" && b.kind === "git") {
-    add(`${b.tag}: commit ${a.commit} -> ${b.commit}`, a.tag === b.tag && a.url === b.url);
+    const paths = ({ submodules }: typeof a) => JSON.stringify(submodules?.map(({ path }) => path));
+    if (a.oid === b.oid && paths(a) !== paths(b)) add(`${b.tag}: other submodules`);
+    else add(`${b.tag}: commit ${a.commit} -> ${b.commit}`, a.tag === b.tag && a.url === b.url);
   } else if (a.kind === "module" && b.kind === "module") {
     const same = a.path === b.path && a.version === b.version;
     add(

@@ -97,7 +97,12 @@ async function lockSource(input: PinInput, deps: PinDeps): Promise<Sourced> {
   }
   const { lockGitSource } = await import("./pin-git.ts");
   return lockGitSource(
-    { url: source.git, tag: source.tag.replaceAll("{version}", input.version), from: input.from ?? source.git },
+    {
+      url: source.git,
+      tag: source.tag.replaceAll("{version}", input.version),
+      from: input.from ?? source.git,
+      submodules: source.submodules,
+    },
     {
       store: deps.store,
       gitEnv: deps.gitEnv,

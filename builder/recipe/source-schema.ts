@@ -13,6 +13,12 @@ export const sourceSchema = z.union([
     tag: tagSchema.describe(
       "Tag of a version; {version} is replaced. Trusted once, when `pin` writes the lock; from then on the lock's commit holds.",
     ),
+    submodules: z
+      .array(relativePathSchema)
+      .optional()
+      .describe(
+        "Paths of the git submodules that belong to the source; [] for none, whose directories stay empty. Needed where there are any. Where they are fetched from is not trusted: the tree names their commits.",
+      ),
     dir: relativePathSchema
       .optional()
       .describe(

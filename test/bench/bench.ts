@@ -35,7 +35,7 @@ const benches: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
   "rootfs-made": () => benchRootfs("90 packages", "made", 3),
   "rootfs-verified": () => benchRootfs("gcc libc6-dev", "verified", pairs),
   "rootfs-verified-large": () => benchRootfs("90 packages", "verified", pairs),
-  memory: () => benchMemory("node_exporter", "1.12.1"),
+  memory: () => benchMemory("celestia-node", "0.31.4"),
   "driver-namespaces": () => benchDriver("namespaces", 2 * pairs),
   "driver-docker": () => benchDriver("docker", 2 * pairs),
   "driver-podman": () => benchDriver("podman", 2 * pairs),

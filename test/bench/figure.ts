@@ -3,7 +3,7 @@ export type Figure = {
   readonly name: string;
   readonly value: number;
   readonly limit: number;
-  readonly unit: "ratio" | "s" | "ms" | "MiB";
+  readonly unit: "ratio" | "s" | "ms" | "MB";
   /** The single measurements. */
   readonly detail: string;
 };

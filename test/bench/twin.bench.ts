@@ -105,9 +105,9 @@ export async function benchMemory(name: string, version: string): Promise<Figure
   if (code !== 0) throw new Error(`twinseal build ended with ${String(code)}`);
   return {
     name: `twinseal's own process, ${name} ${version}`,
-    value: peakKiB / 1024,
+    value: (peakKiB * 1024) / 1e6,
     limit: 150,
-    unit: "MiB",
+    unit: "MB",
     detail: "VmHWM",
   };
 }

@@ -119,7 +119,7 @@ describe("a git source", () => {
     });
   });
 
-  it("refuses a link out of the tree, names that differ only by case, and a submodule", async () => {
+  it("refuses a link out of the tree, and names that differ only by case", async () => {
     await using server = await openProject();
     await using place = await openPlace();
     const tag = async (name: string) => {
@@ -131,10 +131,6 @@ describe("a git source", () => {
     await server.git("rm", "--quiet", "out");
     await server.write({ "Readme.md": "a", "README.md": "b" });
     await tag("case");
-    await server.git("rm", "--quiet", "--cached", "Readme.md");
-    await server.git("update-index", "--add", "--cacheinfo", `160000,${await server.git("rev-parse", "HEAD")},sub`);
-    await server.git("commit", "--quiet", "--message", "sub");
-    await server.git("tag", "submodule");
     const pin = async (name: string) => {
       const { source } = await lockGitSource({ url: server.url, tag: name, from: server.url }, await depsIn(place));
       await copySource(source, { store: place.store, recipeDir: place.dir }, join(place.dir, `out-${name}`));
@@ -146,10 +142,6 @@ describe("a git source", () => {
     await expect(pin("case")).rejects.toMatchObject({
       code: "ARCHIVE_UNSAFE",
       message: expect.stringContaining("README.md"),
-    });
-    await expect(pin("submodule")).rejects.toMatchObject({
-      code: "ARCHIVE_UNSAFE",
-      message: expect.stringContaining("sub"),
     });
   });
 
