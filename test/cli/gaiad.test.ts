@@ -34,7 +34,7 @@ it("the recipe of gaiad pins a tag of a git directory and builds a node that kno
   const plan = await project.run(["build", "--dry-run", "--json"]);
   expect(plan.stdout).toContain("-X github.com/cometbft/cometbft/version.TMCoreSemVer=v0.38.21");
   expect(plan.stdout).toContain(`-X github.com/cosmos/cosmos-sdk/version.Commit=${commit}`);
-  expect(plan.stdout).toContain('"CGO_CFLAGS":"-O2 -g -D__BLST_PORTABLE__"');
+  expect(plan.stdout).toContain('"CGO_CFLAGS": "-O2 -g -D__BLST_PORTABLE__"');
 
   const built = await project.run(["build", "--out", "out"]);
   expect(built.code, built.stderr).toBe(0);
