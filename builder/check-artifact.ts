@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { findEmulator, oldestProcessor, type Emulator } from "./emulator.ts";
 import type { HostFacts } from "./host.ts";
+import { amd64Level, buildFor } from "./plan.ts";
 import type { Platform } from "./platform.ts";
 import type { Lock } from "./recipe/lock.ts";
 import { expandPlaceholders, placeholderValues } from "./recipe/placeholders.ts";
@@ -94,8 +95,8 @@ export async function executeCheck(
 
 type Emulation = { readonly emulator: Emulator; readonly processor: string };
 
-async function emulationOf({ build, perTarget }: Recipe): Promise<Emulation | { readonly reason: string }> {
-  const level = { ...build.env, ...perTarget?.["linux/amd64"]?.env }["GOAMD64"] ?? "v1";
+async function emulationOf(recipe: Recipe): Promise<Emulation | { readonly reason: string }> {
+  const level = amd64Level(buildFor(recipe, "linux/amd64"));
   const processor = oldestProcessor(level);
   if (processor === undefined) return { reason: `no emulated processor is known for GOAMD64=${level}` };
   const emulator = await findEmulator();

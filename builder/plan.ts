@@ -116,6 +116,11 @@ export function buildFor(recipe: Recipe, platform: Platform): BuildKeys {
   return { ...recipe.build, ...recipe.perTarget?.[platform] };
 }
 
+/** The GOAMD64 that a target is built with: what runs everywhere, unless the recipe says otherwise. */
+export function amd64Level({ env }: BuildKeys): string {
+  return env?.["GOAMD64"] ?? "v1";
+}
+
 function sourceDir(recipe: Recipe, variation: Variation): string {
   const dir = recipe.source.dir?.replace(/^\.\/?/, "") ?? "";
   return dir === "" ? variation.sourcePath : `${variation.sourcePath}/${dir}`;
@@ -182,7 +187,7 @@ function stepEnvironment(
     GOVCS: "*:off",
     GOGC: variation.gogc,
     GOMEMLIMIT: String(variation.memoryLimitBytes),
-    GOAMD64: build.env?.["GOAMD64"] ?? "v1",
+    GOAMD64: amd64Level(build),
     GOARM64: build.env?.["GOARM64"] ?? "v8.0",
     // A step before the build makes source; the build alone compiles C.
     ...(target.goos === ""

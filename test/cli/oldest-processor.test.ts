@@ -22,12 +22,14 @@ it("a program that needs more of the processor than its level allows is not pass
   const emulator = await findEmulator();
   if (typeof emulator === "string") context.skip(emulator);
   if (!/\bavx2\b/.test(await readFile("/proc/cpuinfo", "utf8"))) context.skip("this processor has no AVX2");
-  const recipeFor = async (level: string) =>
-    (await projectRecipe(`  env: {GOAMD64: ${level}}\ncheck: {run: [], prints: "tiny {version}"}\n`)).replace(
+  const recipeFor = async (more: string) =>
+    (await projectRecipe(`  env: {GOAMD64: v3}\ncheck: {run: [], prints: "tiny {version}"}\n${more}`)).replace(
       "[linux/amd64, linux/arm64]",
       "[linux/amd64]",
     );
-  await using project = await openProject({ ...files, "twinseal.yaml": await recipeFor("v1") });
+  // A target's env replaces the general one as a whole: this one is built for v1.
+  const first = await recipeFor("perTarget: {linux/amd64: {env: {OTHER: x}}}\n");
+  await using project = await openProject({ ...files, "twinseal.yaml": first });
   const build = async () => {
     const pinned = await project.run(["pin", "@1.0.0"]);
     expect(pinned.code, pinned.stderr).toBe(0);
@@ -43,7 +45,7 @@ it("a program that needs more of the processor than its level allows is not pass
   });
   expect(plain.built.stdout + plain.built.stderr).toContain("not on the oldest processor it is for (qemu64, emulated)");
 
-  await project.write({ "twinseal.yaml": await recipeFor("v3") });
+  await project.write({ "twinseal.yaml": await recipeFor("") });
   const stated = await build();
   expect(stated.built.code, stated.built.stderr).toBe(0);
   expect(stated.target).toMatchObject({
