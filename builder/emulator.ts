@@ -19,12 +19,9 @@ export function oldestProcessor(level: string): string | undefined {
 /** The machine's emulator of amd64 programs, or in words why there is none. */
 export async function findEmulator(): Promise<Emulator | string> {
   for (const path of paths) {
-    if (!(await canRun(path))) continue;
-    const linkage = await readLinkage(path);
-    if (linkage?.needed.length === 0) return { path };
-    return `${path} is not static; install qemu-user-static`;
+    if ((await canRun(path)) && (await readLinkage(path))?.needed.length === 0) return { path };
   }
-  return "this machine has no qemu-x86_64-static (Debian: qemu-user-static)";
+  return "this machine has no static qemu-x86_64 (Debian: qemu-user-static)";
 }
 
 async function canRun(path: string): Promise<boolean> {
