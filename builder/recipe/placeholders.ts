@@ -34,11 +34,17 @@ export function placeholderValues(
   };
 }
 
-/** A path of which the lock holds two versions names neither. */
+/** A path of which the lock holds two versions names neither, and a version that is none could be linker flags. */
 function moduleVersions(modules: Lock["modules"]): ReadonlyMap<string, string> {
-  const withCode = modules.filter(({ zip }) => zip !== undefined);
-  const counts = Map.groupBy(withCode, ({ path }) => path);
-  return new Map(withCode.filter(({ path }) => counts.get(path)?.length === 1).map((one) => [one.path, one.version]));
+  const byPath = Map.groupBy(
+    modules.filter(({ zip }) => zip !== undefined),
+    ({ path }) => path,
+  );
+  return new Map(
+    [...byPath].flatMap(([path, [one, another]]): [string, string][] =>
+      one !== undefined && another === undefined && /^v[0-9A-Za-z.+-]+$/.test(one.version) ? [[path, one.version]] : [],
+    ),
+  );
 }
 
 /**

@@ -59,10 +59,11 @@ describe("{version:MODULE}", () => {
     ).toEqual(["{version:}", "{version:no-path}"]);
   });
 
-  test("is refused for a module that is not there, is there twice, or of which only the go.mod counts", () => {
+  test("is refused for a module that is not there, is there twice, of which only the go.mod counts, or whose version is none", () => {
     const twice = [first, { ...first, version: "v2.0.0" }];
     const { zip: _zip, ...bare } = first;
-    for (const modules of [[second], twice, [bare, second]]) {
+    const flags = [{ ...first, version: "v1.0.0 -extld=/x" }];
+    for (const modules of [[second], twice, [bare, second], flags]) {
       const attempt = () =>
         expandPlaceholders("{version:example.com/a}", placeholderValues({ ...moduleLock, modules }, []));
       expect(attempt).toThrow(
