@@ -1,11 +1,15 @@
 import type { Finding } from "./finding.ts";
-import type { Recipe } from "./schema.ts";
+import { recipeOfVersion, type Recipe } from "./schema.ts";
 
 type Rule = (recipe: Recipe) => Omit<Finding, "path">[];
 
-/** What is allowed by the format and still wrong, or unwise, in a recipe. Pure. */
+/** What is allowed by the format and still wrong, or unwise, in a recipe, for any version. Pure. */
 export function lintRecipe(recipe: Recipe, path: string): Finding[] {
-  return [buildIds, placesClash].flatMap((rule: Rule) => rule(recipe)).map((finding) => ({ ...finding, path }));
+  const versions = (recipe.perVersion ?? []).map(({ from }) => recipeOfVersion(recipe, from));
+  const found = [recipe, ...versions].flatMap((one) => [buildIds, placesClash].flatMap((rule: Rule) => rule(one)));
+  // What is wrong for several versions is said once.
+  const told = new Map(found.map((finding) => [`${finding.code} ${finding.message}`, finding]));
+  return [...told.values()].map((finding) => ({ ...finding, path }));
 }
 
 const buildIds: Rule = ({ build, perTarget }) =>

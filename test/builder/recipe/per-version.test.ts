@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseRecipe, loadedOfVersion, recipeSha256 } from "../../../builder/recipe/load.ts";
 import { recipeOfVersion } from "../../../builder/recipe/schema.ts";
+import { lintRecipe } from "../../../builder/recipe/lint-recipe.ts";
 import { sampleYaml } from "./sample.ts";
 
 const parse = (more: string) => parseRecipe(`${sampleYaml}${more}`, "r.yaml");
@@ -32,6 +33,12 @@ describe("keys that differ between versions", () => {
     const more = parse(`perVersion: [{from: "26", go: "1.25.9", build: {tags: [new], env: {CGO_CFLAGS: -O2}}}]\n`);
     const loadedMore = { ...loaded, recipe: more };
     expect(loadedOfVersion(loadedMore, "26.0.0").sha256).toBe(loadedOfVersion(loaded, "26.0.0").sha256);
+  });
+
+  test("are looked at by the rules for recipes as the recipe's own are", () => {
+    const file = (to: string) => `{url: "https://h/f", sha256: "${"a".repeat(64)}", to: ${to}}`;
+    const one = parse(`perVersion: [{from: "26", build: {ldflags: -s}, files: [${file("a")}, ${file("a/b")}]}]\n`);
+    expect(lintRecipe(one, "r.yaml").map(({ code }) => code)).toEqual(["BUILD_ID_KEPT", "PLACES_CLASH"]);
   });
 
   test.each([
