@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { TwinsealError } from "../errors.ts";
 import type { Blob, LockedSource } from "../recipe/lock.ts";
 import { putBlob, type Store } from "../store/store.ts";
@@ -123,7 +124,7 @@ async function checkOut(repository: CommitRepository, dir: string, env: GitEnv):
 
 /**
  * Brings the archive of a locked git source into the store. Throws `alarm/TAG_MOVED` when the tag is another object
- * now, even one with the same files, and what `resolveTag` throws.
+ * now, even one with the same files, `alarm/SUBMODULE_CHANGED`, and what `resolveTag` throws.
  */
 export async function fetchGitArchive(source: LockedGit, deps: GitSourceDeps): Promise<void> {
   const wanted = source.submodules?.map(({ path }) => path);
@@ -140,6 +141,11 @@ export async function fetchGitArchive(source: LockedGit, deps: GitSourceDeps): P
       );
     }
   }
+  // The outer tree names their commits: what differs here was edited into the lock.
+  if (!isDeepStrictEqual(found.submodules, source.submodules ?? []))
+    throw new TwinsealError("alarm", "SUBMODULE_CHANGED", `the submodules of ${source.tag} are not those of the lock`, {
+      hint: "somebody edited the lock: look at its history; twinseal pin writes it anew",
+    });
   if (found.archive.sha256 !== source.archive.sha256) {
     throw new TwinsealError(
       "alarm",

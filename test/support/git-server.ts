@@ -4,7 +4,10 @@ import { createServer } from "node:http";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { GitSourceDeps } from "../../builder/inputs/git-source.ts";
+import { gitEnvOf } from "../../builder/inputs/git.ts";
 import { runProcess } from "../../builder/process.ts";
+import type { Place } from "./place.ts";
 
 /** A real repository, and git's own HTTP backend in front of it; gone with its scope. */
 export type GitServer = AsyncDisposable & {
@@ -30,6 +33,12 @@ const gitEnv = {
   GIT_AUTHOR_DATE: "2024-05-06T07:08:09Z",
   GIT_COMMITTER_DATE: "2024-05-06T07:08:09Z",
 };
+
+/** What a git source is resolved with, in a new directory of the place. */
+export async function gitDepsIn(place: Place): Promise<GitSourceDeps> {
+  const workDir = await mkdtemp(join(place.dir, "work-"));
+  return { store: place.store, gitEnv: gitEnvOf({ PATH: process.env["PATH"] }), workDir };
+}
 
 export async function openGitServer(): Promise<GitServer> {
   const root = await mkdtemp(join(tmpdir(), "twinseal-git-"));

@@ -1,22 +1,12 @@
-import { chmod, mkdir, readFile, readdir, stat, symlink } from "node:fs/promises";
+import { chmod, readFile, readdir, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { fetchGitArchive, resolveTag, type LockedGit } from "../../../builder/inputs/git-source.ts";
-import { gitEnvOf } from "../../../builder/inputs/git.ts";
 import { copySource } from "../../../builder/inputs/source.ts";
 import { lockGitSource } from "../../../builder/recipe/pin-git.ts";
 import { hasBlob } from "../../../builder/store/store.ts";
-import { openGitServer, type GitServer } from "../../support/git-server.ts";
+import { gitDepsIn, openGitServer, type GitServer } from "../../support/git-server.ts";
 import { openPlace, type Place } from "../../support/place.ts";
-
-const gitEnv = gitEnvOf({ PATH: process.env["PATH"] });
-let count = 0;
-
-async function depsIn(place: Place) {
-  const workDir = join(place.dir, `work-${count++}`);
-  await mkdir(workDir);
-  return { store: place.store, gitEnv, workDir };
-}
 
 async function openProject(): Promise<GitServer> {
   const server = await openGitServer();
@@ -30,17 +20,17 @@ async function openProject(): Promise<GitServer> {
 }
 
 async function lockOf(server: GitServer, place: Place): Promise<LockedGit> {
-  return (await lockGitSource({ url: server.url, tag: "v1.0.0", from: server.url }, await depsIn(place))).source;
+  return (await lockGitSource({ url: server.url, tag: "v1.0.0", from: server.url }, await gitDepsIn(place))).source;
 }
 
 describe("a git source", () => {
   it("is locked by tag object, commit and tree, as git names them, over HTTP and from a directory alike", async () => {
     await using server = await openProject();
     await using place = await openPlace();
-    const overHttp = await lockGitSource({ url: server.url, tag: "v1.0.0", from: server.url }, await depsIn(place));
+    const overHttp = await lockGitSource({ url: server.url, tag: "v1.0.0", from: server.url }, await gitDepsIn(place));
     const fromDirectory = await lockGitSource(
       { url: server.url, tag: "v1.0.0", from: server.dir },
-      await depsIn(place),
+      await gitDepsIn(place),
     );
     expect(fromDirectory).toEqual(overHttp);
     expect(server.requests()).toBeGreaterThan(0);
@@ -84,7 +74,7 @@ describe("a git source", () => {
     await using place = await openPlace();
     await using other = await openPlace();
     const source = await lockOf(server, place);
-    await fetchGitArchive(source, await depsIn(other));
+    await fetchGitArchive(source, await gitDepsIn(other));
     expect(await hasBlob(other.store, source.archive.sha256)).toBe(true);
   });
 
@@ -93,14 +83,14 @@ describe("a git source", () => {
     await using place = await openPlace();
     const source = await lockOf(server, place);
     await server.git("tag", "--force", "--annotate", "--message", "again", "v1.0.0");
-    await expect(fetchGitArchive(source, await depsIn(place))).rejects.toMatchObject({
+    await expect(fetchGitArchive(source, await gitDepsIn(place))).rejects.toMatchObject({
       kind: "alarm",
       code: "TAG_MOVED",
     });
     await server.write({ "cmd/x/main.go": "package main\n\nfunc main() { panic(1) }\n" });
     await server.commit("Change");
     await server.git("tag", "--force", "v1.0.0");
-    await expect(fetchGitArchive(source, await depsIn(place))).rejects.toMatchObject({
+    await expect(fetchGitArchive(source, await gitDepsIn(place))).rejects.toMatchObject({
       kind: "alarm",
       code: "TAG_MOVED",
     });
@@ -109,11 +99,11 @@ describe("a git source", () => {
   it("says which tag is missing, and that a server cannot be reached", async () => {
     await using server = await openProject();
     await using place = await openPlace();
-    await expect(resolveTag(server.url, "v9.9.9", await depsIn(place))).rejects.toMatchObject({
+    await expect(resolveTag(server.url, "v9.9.9", await gitDepsIn(place))).rejects.toMatchObject({
       kind: "caller",
       code: "TAG_UNKNOWN",
     });
-    await expect(resolveTag("http://127.0.0.1:9/none", "v1.0.0", await depsIn(place))).rejects.toMatchObject({
+    await expect(resolveTag("http://127.0.0.1:9/none", "v1.0.0", await gitDepsIn(place))).rejects.toMatchObject({
       kind: "world",
       code: "GIT_FAILED",
     });
@@ -132,7 +122,7 @@ describe("a git source", () => {
     await server.write({ "Readme.md": "a", "README.md": "b" });
     await tag("case");
     const pin = async (name: string) => {
-      const { source } = await lockGitSource({ url: server.url, tag: name, from: server.url }, await depsIn(place));
+      const { source } = await lockGitSource({ url: server.url, tag: name, from: server.url }, await gitDepsIn(place));
       await copySource(source, { store: place.store, recipeDir: place.dir }, join(place.dir, `out-${name}`));
     };
     await expect(pin("link")).rejects.toMatchObject({
@@ -147,9 +137,11 @@ describe("a git source", () => {
 
   it("never runs a program that the URL names", async () => {
     await using place = await openPlace();
-    await expect(resolveTag(`ext::sh -c "touch ${place.dir}/ran"`, "v1", await depsIn(place))).rejects.toMatchObject({
-      code: "GIT_FAILED",
-    });
+    await expect(resolveTag(`ext::sh -c "touch ${place.dir}/ran"`, "v1", await gitDepsIn(place))).rejects.toMatchObject(
+      {
+        code: "GIT_FAILED",
+      },
+    );
     expect(await readdir(place.dir)).not.toContain("ran");
   });
 });

@@ -1,22 +1,12 @@
-import { mkdir, readFile, readdir } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
 import { fetchGitArchive } from "../../../builder/inputs/git-source.ts";
 import { submoduleUrl } from "../../../builder/inputs/git-submodules.ts";
-import { gitEnvOf } from "../../../builder/inputs/git.ts";
 import { copySource } from "../../../builder/inputs/source.ts";
 import { lockGitSource } from "../../../builder/recipe/pin-git.ts";
-import { openGitServer, type GitServer } from "../../support/git-server.ts";
+import { gitDepsIn, openGitServer, type GitServer } from "../../support/git-server.ts";
 import { openPlace, type Place } from "../../support/place.ts";
-
-const gitEnv = gitEnvOf({ PATH: process.env["PATH"] });
-let count = 0;
-
-async function depsIn(place: Place) {
-  const workDir = join(place.dir, `work-${count++}`);
-  await mkdir(workDir);
-  return { store: place.store, gitEnv, workDir };
-}
 
 type Link = { readonly path: string; readonly url: string; readonly commit: string };
 
@@ -54,7 +44,10 @@ async function openNest() {
 }
 
 async function pin(server: GitServer, place: Place, submodules?: readonly string[], tag = "v1.0.0") {
-  const { source } = await lockGitSource({ url: server.url, tag, from: server.url, submodules }, await depsIn(place));
+  const { source } = await lockGitSource(
+    { url: server.url, tag, from: server.url, submodules },
+    await gitDepsIn(place),
+  );
   return source;
 }
 
@@ -78,7 +71,11 @@ describe("submodules", () => {
 
     // Fetched again by somebody who has the lock only.
     await using other = await openPlace();
-    await fetchGitArchive(source, await depsIn(other));
+    const [first, ...rest] = source.submodules ?? [];
+    if (first === undefined) throw new Error("no submodule");
+    const edited = { ...source, submodules: [{ ...first, commit: nest.deepCommit }, ...rest] };
+    await expect(fetchGitArchive(edited, await gitDepsIn(other))).rejects.toMatchObject({ code: "SUBMODULE_CHANGED" });
+    await fetchGitArchive(source, await gitDepsIn(other));
     await copySource(source, { store: other.store, recipeDir: other.dir }, join(other.dir, "out"));
     expect(await readFile(join(other.dir, "out/lib/lib.c"), "utf8")).toBe("int lib;\n");
   });
