@@ -2,11 +2,12 @@ import { z } from "zod";
 import { dimensionIdSchema } from "../dimensions.ts";
 import { platformSchema } from "../platform.ts";
 import { buildSchema, buildShape, refuseOwned } from "./build-schema.ts";
+import { checkSchema } from "./check-schema.ts";
 import { compilerSchema } from "./compiler-schema.ts";
 import { fileSchema, outputSchema } from "./file-schema.ts";
-import { placeholderNames, unknownPlaceholders } from "./placeholders.ts";
+import { unknownPlaceholders } from "./placeholders.ts";
 import { placeholdersOf, sourceSchema, sourceWords } from "./source-schema.ts";
-import { relativePathSchema, textWith, versionSchema } from "./text-schema.ts";
+import { relativePathSchema, versionSchema } from "./text-schema.ts";
 import { compareReleases } from "./version-order.ts";
 
 function isUnique(values: readonly string[]): boolean {
@@ -108,45 +109,7 @@ const recipeShape = {
     .describe(
       "Findings that are accepted, each with the reason. Trusted: what is accepted no longer makes a build suspect.",
     ),
-  check: z
-    .strictObject({
-      run: z
-        .array(z.string())
-        .describe(
-          "Arguments with which the artifact is started in a sandbox of its own. Not trusted: no shell reads them.",
-        ),
-      prints: textWith(placeholderNames)
-        .min(1)
-        .describe(
-          "Text that must occur in what it prints; {version} {commit} {commitDate} {tags} are replaced. Trusted as little as the program that prints it.",
-        ),
-      links: z
-        .strictObject({
-          needed: z
-            .array(z.string().min(1))
-            .describe(
-              "Exactly the libraries that it names (DT_NEEDED); an empty list for a static program. Not trusted: checked against its headers.",
-            ),
-          runpath: z
-            .string()
-            .min(1)
-            .optional()
-            .describe(
-              "Exactly its run path, for example $ORIGIN; absent: none. Not trusted: checked against its headers.",
-            ),
-          glibc: z
-            .string()
-            .regex(/^\d+(\.\d+)+$/, 'is not a version of glibc; write for example "2.34"')
-            .optional()
-            .describe(
-              "The oldest glibc that must start it: no symbol may want a newer one. Not trusted: checked against the versions that its symbols want.",
-            ),
-        })
-        .optional()
-        .describe(
-          "What an ELF program links to, read from its headers, for every target. Not trusted: it is compared with what is built.",
-        ),
-    })
+  check: checkSchema
     .optional()
     .describe(
       "Starts the built artifact, where the host can, and compares what it prints. Not trusted: it runs in a sandbox, and shows that the program starts, not what it does.",
