@@ -3,7 +3,7 @@ import { z } from "zod";
 import { TwinsealError } from "./errors.ts";
 
 /**
- * The file that `go build -debug-actiongraph=FILE` writes (cmd/go/internal/work/exec.go, actionJSON). It is written
+ * The file that `go build -debug-actiongraph=FILE` writes (exec.go of cmd/go's package work, actionJSON). It is written
  * inside the sandbox by what is being built: evidence against a run, never for it.
  */
 const actionSchema = z.object({

@@ -7,7 +7,7 @@ import { systemCodeOf } from "./errors.ts";
 export type Workspace = AsyncDisposable & { readonly dir: string };
 
 /**
- * Makes `<root>/work/<pid>-<id>` and removes what dead processes left there: a process that was killed could not.
+ * Makes a directory of its own below `work` in the root and removes what dead processes left there: a process that was killed could not.
  */
 export async function openWorkspace(root: string, pid: number, id: string): Promise<Workspace> {
   const all = join(root, "work");
