@@ -1,1 +1,1 @@
-export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-BcwnF5rY.js";
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-gCSNvBrN.js";

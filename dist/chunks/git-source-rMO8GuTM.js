@@ -1,1 +1,0 @@
-export{t as fetchGitArchive}from"./git-source-T5kNXFBp.js";
