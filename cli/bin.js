@@ -5,6 +5,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import module, { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import v8 from "node:v8";
 
 const OLDEST_NODE = 24; // runs TypeScript as it is
 const bin = realpathSync(fileURLToPath(import.meta.url));
@@ -15,6 +16,8 @@ if (argv[0] === "--version" || argv[0] === "-V") {
   process.stdout.write(`${JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")).version}\n`);
 } else if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
   keepCompiled();
+  // Without it Node lets ever more garbage lie before it looks: 200 MB instead of 130 for fetching 700 files.
+  v8.setFlagsFromString("--semi-space-growth-factor=1");
   const { main } = await import(pathToFileURL(entryPath()).href);
   process.exitCode = await main(argv, { packageRoot });
 } else {

@@ -19,8 +19,9 @@ export async function zipH1(path: string): Promise<H1> {
   await using zip = await openZip(path);
   const digests: NamedDigest[] = [];
   for (const entry of zip.entries) {
-    const bytes = await zip.read(entry);
-    digests.push({ name: entry.name, sha256: createHash("sha256").update(bytes).digest("hex") });
+    const hash = createHash("sha256");
+    for await (const part of zip.parts(entry)) hash.update(part);
+    digests.push({ name: entry.name, sha256: hash.digest("hex") });
   }
   return h1Of(digests);
 }

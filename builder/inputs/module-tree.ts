@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomUUID, type Hash } from "node:crypto";
 import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, readSync, readdirSync, utimesSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -106,17 +106,18 @@ async function extractTree(
   for (const entry of zip.entries) {
     if (!entry.name.startsWith(prefix)) throw unsafe(entry.name, `does not start with ${prefix}`);
     if (signal?.aborted === true) throw interrupted();
-    const bytes = await zip.read(entry);
     const name = entry.name.slice(prefix.length);
-    digests.push({ name: entry.name, sha256: createHash("sha256").update(bytes).digest("hex") });
     const path = join(to, rules.diskName(name));
     const directory = dirname(path);
     if (!made.has(directory)) {
       mkdirSync(directory, { recursive: true });
       made.add(directory);
     }
-    await writeFile(path, bytes, { mode: rules.isProgram(name) ? 0o755 : 0o644, flag: "wx" });
-    chmodSync(path, rules.isProgram(name) ? 0o755 : 0o644); // whatever the umask
+    const hash = createHash("sha256");
+    const mode = rules.isProgram(name) ? 0o755 : 0o644;
+    await writeFile(path, digested(zip.parts(entry), hash), { mode, flag: "wx" });
+    digests.push({ name: entry.name, sha256: hash.digest("hex") });
+    chmodSync(path, mode); // whatever the umask
   }
   const h1 = h1Of(digests);
   if (h1 !== module.h1)
@@ -125,6 +126,13 @@ async function extractTree(
       "DIGEST_MISMATCH",
       `${module.path}@${module.version} has ${h1}, and the lock says ${module.h1}`,
     );
+}
+
+async function* digested(parts: AsyncIterable<Uint8Array>, hash: Hash): AsyncGenerator<Uint8Array> {
+  for await (const part of parts) {
+    hash.update(part);
+    yield part;
+  }
 }
 
 const buffer = Buffer.allocUnsafe(1 << 18);

@@ -1,9 +1,9 @@
 import { closeSync, createReadStream, openSync, readSync } from "node:fs";
 import { pipeline, type Duplex } from "node:stream";
 import { ReadableStream } from "node:stream/web";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { createGunzip, createInflateRaw, createZstdDecompress } from "node:zlib";
 
-export type Packing = "none" | "gz" | "xz" | "zst";
+export type Packing = "none" | "deflate" | "gz" | "xz" | "zst";
 
 /** A part of a file. */
 export type Packed = { readonly path: string; readonly offset: number; readonly sizeBytes: number };
@@ -18,6 +18,8 @@ export function unpacked(packed: Packed, packing: Packing): AsyncIterable<unknow
   switch (packing) {
     case "none":
       return streamOf(packed);
+    case "deflate":
+      return through(packed, createInflateRaw({ chunkSize: CHUNK_BYTES }));
     case "gz":
       return through(packed, createGunzip({ chunkSize: CHUNK_BYTES }));
     case "zst":

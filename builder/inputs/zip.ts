@@ -1,6 +1,8 @@
 import { open, type FileHandle } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
 import { inflateRawSync } from "node:zlib";
 import { assertSafeEntries, unsafe } from "./archive-safety.ts";
+import { unpacked } from "./unpack.ts";
 
 /**
  * Reader of a zip's central directory (APPNOTE 6.3.9, sections 4.3.12 and 4.3.16; no zip64, no encryption, methods
@@ -16,6 +18,8 @@ export type ZipEntry = {
 
 export type ZipFile = AsyncDisposable & {
   readonly entries: readonly ZipEntry[];
+  /** The bytes of a file, one after the other; a small one's in one part. */
+  readonly parts: (entry: ZipEntry) => AsyncGenerator<Uint8Array>;
   readonly read: (entry: ZipEntry) => Promise<Buffer>;
 };
 
@@ -25,12 +29,15 @@ export const moduleZipLimits: ZipLimits = { maxTotalBytes: 2 * 1024 ** 3, maxEnt
 const END_BYTES = 22;
 const CENTRAL_BYTES = 46;
 const LOCAL_BYTES = 30;
+/** A file above it is never in memory as a whole. */
+const LARGE_BYTES = 1 << 20;
 
 export async function openZip(path: string, limits: ZipLimits = moduleZipLimits): Promise<ZipFile> {
   const file = await open(path, "r");
   try {
     const entries = await readDirectory(file, limits);
-    return { entries, read: (entry) => readEntry(file, entry), [Symbol.asyncDispose]: () => file.close() };
+    const parts = (entry: ZipEntry) => readParts(path, file, entry);
+    return { entries, parts, read: (entry) => buffer(parts(entry)), [Symbol.asyncDispose]: () => file.close() };
   } catch (error) {
     await file.close();
     throw error;
@@ -85,22 +92,31 @@ async function readDirectory(file: FileHandle, limits: ZipLimits): Promise<reado
   return files;
 }
 
-async function readEntry(file: FileHandle, entry: ZipEntry): Promise<Buffer> {
+async function* readParts(path: string, file: FileHandle, entry: ZipEntry): AsyncGenerator<Uint8Array> {
   const header = await readAt(file, entry.offset, LOCAL_BYTES);
   if (header.readUInt32LE(0) !== 0x0403_4b50) throw unsafe(entry.name, "has no local header");
-  const skip = LOCAL_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
-  const packed = await readAt(file, entry.offset + skip, entry.compressedBytes);
-  if (entry.method === 0) {
-    if (packed.length !== entry.sizeBytes) throw unsafe(entry.name, "has another size than it says");
-    return packed;
-  }
+  const start = entry.offset + LOCAL_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);
+  let sizeBytes = 0;
   try {
-    const bytes = inflateRawSync(packed, { maxOutputLength: Math.max(entry.sizeBytes, 1) });
-    if (bytes.length === entry.sizeBytes) return bytes;
+    const parts =
+      entry.sizeBytes > LARGE_BYTES
+        ? unpacked({ path, offset: start, sizeBytes: entry.compressedBytes }, entry.method === 0 ? "none" : "deflate")
+        : [unpackAtOnce(await readAt(file, start, entry.compressedBytes), entry)];
+    for await (const part of parts) {
+      if (!(part instanceof Uint8Array)) throw new TypeError("expected bytes");
+      sizeBytes += part.length;
+      if (sizeBytes > entry.sizeBytes) break;
+      yield part;
+    }
   } catch (error) {
     throw unsafe(entry.name, `cannot be unpacked to the ${entry.sizeBytes} bytes it says`, error);
   }
-  throw unsafe(entry.name, "has another size than it says");
+  if (sizeBytes !== entry.sizeBytes) throw unsafe(entry.name, "has another size than it says");
+}
+
+/** A stream for each of sixty thousand small files would cost more than the files. */
+function unpackAtOnce(packed: Buffer, { method, sizeBytes }: ZipEntry): Buffer {
+  return method === 0 ? packed : inflateRawSync(packed, { maxOutputLength: Math.max(sizeBytes, 1) });
 }
 
 async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { writeFile, readFile, mkdir, readdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Header } from "tar";
@@ -43,8 +43,9 @@ describe("a module's zip", () => {
       await extractModule([
         { name: "go.mod", bytes: Buffer.from("module x\n") },
         { name: "a/b.go", bytes: Buffer.from("package a\n") },
+        { name: "large", bytes: randomBytes(5_000_001) },
       ]),
-    ).toEqual(["a", "a/b.go", "go.mod"]);
+    ).toEqual(["a", "a/b.go", "go.mod", "large"]);
   });
 
   it.each([
@@ -64,6 +65,13 @@ describe("a module's zip", () => {
     ],
     ["a bomb that lies about its size", [{ name: "bomb", bytes: Buffer.alloc(64 << 20), statedBytes: 10 }], "bomb"],
     ["an entry shorter than it says", [{ name: "short", bytes: Buffer.from("abc"), statedBytes: 1000 }], "short"],
+    [
+      "a large one shorter than it says",
+      [{ name: "short", bytes: Buffer.alloc(2 << 20), statedBytes: 3 << 20 }],
+      "short",
+    ],
+    ["a large one longer than it says", [{ name: "long", bytes: Buffer.alloc(3 << 20), statedBytes: 2 << 20 }], "long"],
+    ["a large one of no bytes", [{ name: "none", statedBytes: 2 << 20 }], "none"],
   ] as const)("is refused with the entry's name: %s", async (_what, parts, named) => {
     await expect(extractModule(parts)).rejects.toMatchObject({
       kind: "alarm",

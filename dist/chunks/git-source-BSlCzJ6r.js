@@ -1,0 +1,1 @@
+export{t as fetchGitArchive}from"./git-source-DxCPdYaY.js";

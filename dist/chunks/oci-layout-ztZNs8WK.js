@@ -1,0 +1,1 @@
+export{n as takeImage}from"./oci-layout-BDAIclCi.js";
