@@ -96,6 +96,8 @@ export type LaneState = {
   readonly phase: string;
   readonly compiled: number;
   readonly total: number;
+  /** What lies in the sandbox's scratch, which is memory. */
+  readonly writtenBytes: number;
 };
 
 /**
@@ -106,9 +108,11 @@ export function createLane(side: Side, onState: (state: LaneState) => void): (ev
   let packages: ReadonlySet<string> = new Set();
   const seen = new Set<string>();
   let phase = "starting";
-  const state = () => onState({ side, phase, compiled: seen.size, total: packages.size });
+  let writtenBytes = 0;
+  const state = () => onState({ side, phase, compiled: seen.size, total: packages.size, writtenBytes });
   return (event) => {
     if (event.event === "start") phase = event.step === "build" ? "loading packages" : event.step;
+    if (event.event === "written") writtenBytes = event.sizeBytes;
     if (event.event === "graph") {
       packages = new Set(event.packages);
       phase = "compiling";

@@ -1,7 +1,12 @@
 import { estimateLeftMs, type LaneView } from "./progress-lines.ts";
 
 /** What the builder tells of a lane. */
-export type LaneState = { readonly phase: string; readonly compiled: number; readonly total: number };
+export type LaneState = {
+  readonly phase: string;
+  readonly compiled: number;
+  readonly total: number;
+  readonly writtenBytes: number;
+};
 
 type Memory = { readonly startedAtMs: number; readonly compilingSinceMs?: number; readonly endedAtMs?: number };
 
@@ -14,9 +19,7 @@ export function followLanes(): (key: string, state: LaneState, nowMs: number) =>
     const { phase, compiled, total } = state;
     const since = memory.compilingSinceMs;
     return {
-      phase,
-      compiled,
-      total,
+      ...state,
       elapsedMs: (memory.endedAtMs ?? nowMs) - memory.startedAtMs,
       etaMs: phase === "compiling" && since !== undefined ? estimateLeftMs(compiled, total, nowMs - since) : undefined,
     };

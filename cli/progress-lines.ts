@@ -5,16 +5,18 @@ export type LaneView = {
   readonly phase: string;
   readonly compiled: number;
   readonly total: number;
+  readonly writtenBytes: number;
   readonly elapsedMs: number;
   readonly etaMs?: number | undefined;
 };
 
-/** `linux/amd64 A  compiling 120/351 packages  0:14, about 0:27 left`. */
+/** `linux/amd64 A  compiling        120/351 packages  412.0 MB  0:14, about 0:27 left`. */
 export function laneLine(target: string, side: "a" | "b", view: LaneView): string {
   const count =
     view.total > 0 ? ` ${String(view.compiled).padStart(String(view.total).length)}/${view.total} packages` : "";
+  const written = view.writtenBytes > 0 ? `  ${megabytes(view.writtenBytes)} MB` : "";
   const left = view.etaMs === undefined ? "" : `, about ${clock(view.etaMs)} left`;
-  return `${target} ${side.toUpperCase()}  ${view.phase.padEnd(16)}${count}  ${clock(view.elapsedMs)}${left}`;
+  return `${target} ${side.toUpperCase()}  ${view.phase.padEnd(16)}${count}${written}  ${clock(view.elapsedMs)}${left}`;
 }
 
 /** `fetching 12/180 files  34.5 of 210.0 MB  github.com/x/y@v1.2.3`. */

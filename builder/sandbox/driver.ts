@@ -63,6 +63,7 @@ export type SandboxEvent =
   | { readonly event: "start"; readonly step: string }
   | { readonly event: "output"; readonly step: string; readonly text: string }
   | { readonly event: "graph"; readonly step: string; readonly packages: readonly string[] }
+  | { readonly event: "written"; readonly step: string; readonly sizeBytes: number }
   | {
       readonly event: "exit";
       readonly step: string;

@@ -16,6 +16,7 @@ const eventSchema = z.discriminatedUnion("event", [
   z.object({ event: z.literal("start"), step: z.string() }),
   z.object({ event: z.literal("output"), step: z.string(), text: z.string() }),
   z.object({ event: z.literal("graph"), step: z.string(), packages: z.array(z.string()).default([]) }),
+  z.object({ event: z.literal("written"), step: z.string(), sizeBytes: z.int().nonnegative().default(0) }),
   z.object({
     event: z.literal("exit"),
     step: z.string(),

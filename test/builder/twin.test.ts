@@ -22,14 +22,19 @@ describe("the order of the two sides", () => {
 
   it("with a lead, B's sandbox is made once A has loaded its packages, and both match", async () => {
     const told: string[] = [];
+    const writtenBytes = { a: 0, b: 0 };
     const { comparison } = await bench.build({
       before,
       order: "staggered",
-      onEvent: (side, { event }) => told.push(`${side} ${event}`),
+      onEvent: (side, event) => {
+        told.push(`${side} ${event.event}`);
+        if (event.event === "written") writtenBytes[side] = Math.max(writtenBytes[side], event.sizeBytes);
+      },
     });
     expect(told.indexOf("a graph")).toBeGreaterThan(0);
     expect(told.indexOf("b ready")).toBeGreaterThan(told.indexOf("a graph"));
     expect((await comparison()).verdict).toBe("match");
+    expect(Math.min(writtenBytes.a, writtenBytes.b)).toBeGreaterThan(1e6);
   });
 
   it("with a lead, B is built also when A fails before it has loaded them", async () => {

@@ -35,19 +35,19 @@ describe("on a terminal", () => {
     const { progress, text, wait } = harness(true, { NO_COLOR: "1" });
     for (let compiled = 0; compiled <= 100; compiled += 10) {
       wait(1000);
-      progress.lane("linux/amd64", "a", { phase: "compiling", compiled, total: 100 });
-      progress.lane("linux/amd64", "b", { phase: "compiling", compiled: compiled / 2, total: 100 });
+      progress.lane("linux/amd64", "a", { phase: "compiling", compiled, total: 100, writtenBytes: 5e6 });
+      progress.lane("linux/amd64", "b", { phase: "compiling", compiled: compiled / 2, total: 100, writtenBytes: 5e6 });
     }
     progress.close();
     expect(screen(text())).toEqual([
-      expect.stringMatching(/^linux\/amd64 A {2}compiling +100\/100 packages {2}0:10/),
-      expect.stringMatching(/^linux\/amd64 B {2}compiling +50\/100 packages {2}0:10, about 0:1\d left/),
+      expect.stringMatching(/^linux\/amd64 A {2}compiling +100\/100 packages {2}5.0 MB {2}0:10/),
+      expect.stringMatching(/^linux\/amd64 B {2}compiling +50\/100 packages {2}5.0 MB {2}0:10, about 0:1\d left/),
     ]);
   });
 
   test("a line that stays stands above the lanes", () => {
     const { progress, text } = harness(true);
-    progress.lane("linux/amd64", "a", { phase: "compiling", compiled: 0, total: 9 });
+    progress.lane("linux/amd64", "a", { phase: "compiling", compiled: 0, total: 9, writtenBytes: 5e6 });
     progress.line("fetched 3 files");
     progress.close();
     expect(screen(text())).toEqual(["fetched 3 files", expect.stringContaining("linux/amd64 A")]);
@@ -69,7 +69,7 @@ describe("on a terminal", () => {
 
   test("nothing that must be undone is ever switched on, so Ctrl-C leaves a working terminal", () => {
     const { progress, text } = harness(true);
-    progress.lane("linux/amd64", "a", { phase: "compiling", compiled: 0, total: 9 });
+    progress.lane("linux/amd64", "a", { phase: "compiling", compiled: 0, total: 9, writtenBytes: 5e6 });
     progress.close();
     progress.close();
     progress.line("after the end");
@@ -85,7 +85,7 @@ describe("on a terminal", () => {
       [{ NO_COLOR: "" }, true],
     ] as const) {
       const { progress, text } = harness(true, env);
-      progress.lane("linux/amd64", "a", { phase: "compiling", compiled: 0, total: 9 });
+      progress.lane("linux/amd64", "a", { phase: "compiling", compiled: 0, total: 9, writtenBytes: 5e6 });
       progress.close();
       expect(/\x1b\[1m/.test(text())).toBe(coloured);
     }
@@ -96,10 +96,10 @@ describe("in CI", () => {
   test("a lane is one line for each phase and else one in ten seconds", () => {
     const { progress, text, wait } = harness(false);
     for (let compiled = 0; compiled < 1000; compiled++) {
-      progress.lane("linux/amd64", "a", { phase: "compiling", compiled, total: 1000 });
+      progress.lane("linux/amd64", "a", { phase: "compiling", compiled, total: 1000, writtenBytes: 5e6 });
       wait(25);
     }
-    progress.lane("linux/amd64", "a", { phase: "linking", compiled: 1000, total: 1000 });
+    progress.lane("linux/amd64", "a", { phase: "linking", compiled: 1000, total: 1000, writtenBytes: 5e6 });
     progress.close();
     const lines = text().trimEnd().split("\n");
     expect(lines).toHaveLength(4); // at 0, 10 and 20 s, and the link

@@ -8,7 +8,7 @@ import (
 
 // Event is one line of JSON to the driver.
 type Event struct {
-	Event    string   `json:"event"` // ready, start, output, graph, exit, done, error; in a container also power, file
+	Event    string   `json:"event"` // ready, start, output, graph, written, exit, done, error; in a container also power, file
 	Step     string   `json:"step,omitempty"`
 	Text     string   `json:"text,omitempty"`
 	Exit     *int     `json:"exit,omitempty"`
@@ -17,9 +17,9 @@ type Event struct {
 	CPUMs    int64    `json:"cpuMs,omitempty"` // user and system, of the step and all that it waited for
 	Packages []string `json:"packages,omitempty"`
 	Files    []string `json:"files,omitempty"`
+	SizeBytes int64 `json:"sizeBytes,omitempty"` // of a file, or of all that is written
 	// A file's bytes follow its line.
 	Name       string            `json:"name,omitempty"`
-	SizeBytes  int64             `json:"sizeBytes,omitempty"`
 	Executable bool              `json:"executable,omitempty"`
 	Refused    map[string]string `json:"refused,omitempty"`
 }

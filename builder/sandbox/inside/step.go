@@ -20,11 +20,12 @@ func runStep(spec Spec, step Step) bool {
 	emit(Event{Event: "start", Step: step.ID})
 	relayed := make(chan struct{})
 	go func() { streams.relay(step.ID); close(relayed) }()
-	stopGraph := make(chan struct{})
-	go watchGraph(step, stopGraph)
+	stop := make(chan struct{})
+	go watchGraph(step, stop)
+	go watchWritten(spec, step, stop)
 	status, usage := waitFor(pid)
 	killAll()
-	close(stopGraph)
+	close(stop)
 	select {
 	case <-relayed:
 	case <-time.After(5 * time.Second):

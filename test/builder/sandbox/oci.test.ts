@@ -55,8 +55,13 @@ for (const name of engineNames) {
     it("two builds agree, with each other and with those under namespaces", async (context) => {
       if (bench === undefined || typeof engine === "string") return context.skip(refused);
       const cannot = ["cpu-model", "memory-size", ...Object.keys(bench.drivers.power.unvaried)];
-      const built = await bench.build({ before: ["leak", "leak.go", "nothing"] });
+      let writtenBytes = 0;
+      const built = await bench.build({
+        before: ["leak", "leak.go", "nothing"],
+        onEvent: (_side, event) => (writtenBytes = event.event === "written" ? event.sizeBytes : writtenBytes),
+      });
       expect((await built.comparison()).verdict).toBe("match");
+      expect(writtenBytes).toBeGreaterThan(1e6);
       expect(built.runs.a.driver).toBe(name);
       expect(built.runs.a.artifacts[0]?.sha256).toBe(alone);
       expect(built.runs.b.packages.compiled).toBe(built.runs.b.packages.total);
