@@ -1,4 +1,4 @@
-import { cp, lstat, mkdir, readdir, readlink } from "node:fs/promises";
+import { cp, lstat, mkdir, readdir, readlink, realpath } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { TwinsealError } from "../errors.ts";
 import type { LockedSource } from "../recipe/lock.ts";
@@ -21,7 +21,7 @@ export async function openSource(source: LockedSource, deps: SourceDeps, dir: st
       await extractTar(await verifyBlob(deps.store, source.archive.sha256), dir);
       return dir;
     case "path":
-      await copyLocal(join(deps.recipeDir, source.path), dir);
+      await copyLocal(join(deps.recipeDir, source.path), deps.store, dir);
       return dir;
   }
 }
@@ -34,13 +34,20 @@ export async function copySource(source: LockedSource, deps: SourceDeps, dir: st
 
 const leftOut = new Set([".git", "twinseal-out", "node_modules"]);
 
-async function copyLocal(from: string, to: string): Promise<void> {
-  await cp(from, to, {
-    recursive: true,
-    verbatimSymlinks: true,
-    filter: (path) => !leftOut.has(path.slice(path.lastIndexOf("/") + 1)),
-  });
+async function copyLocal(from: string, store: Store, to: string): Promise<void> {
+  await copyWithout(await realpath(store.root), await realpath(from), to);
   await assertContained(to, to);
+}
+
+/** A store below the source (`TWINSEAL_CACHE=$PWD/.cache`) is none of it. */
+async function copyWithout(storeRoot: string, from: string, to: string): Promise<void> {
+  if (from === storeRoot) return;
+  if (!`${storeRoot}/`.startsWith(`${from}/`)) {
+    const filter = (path: string) => !leftOut.has(path.slice(path.lastIndexOf("/") + 1));
+    return cp(from, to, { recursive: true, verbatimSymlinks: true, filter });
+  }
+  await mkdir(to);
+  for (const name of await readdir(from)) await copyWithout(storeRoot, join(from, name), join(to, name));
 }
 
 /** Refuses links out of the tree and whatever is no file: the sandbox would copy them as they are. */
