@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { h1Of } from "../../../builder/inputs/h1.ts";
+import { toolchainTree } from "../../../builder/inputs/go-toolchain.ts";
 import { offerModules } from "../../../builder/inputs/go-modules.ts";
 import { INPUT_TIME, moduleTree, type ZippedModule } from "../../../builder/inputs/module-tree.ts";
 import { placeFiles } from "../../../builder/inputs/files.ts";
@@ -81,6 +82,31 @@ describe("a module's tree in the store", () => {
     const module = { ...(await storeModule(place.store)), h1: h1Of([]) };
     await expect(moduleTree(place.store, module)).rejects.toMatchObject({ kind: "alarm", code: "DIGEST_MISMATCH" });
     expect(await readdir(join(place.store.root, "trees"))).toEqual([]);
+  });
+});
+
+describe("a toolchain's tree", () => {
+  it("has the names and modes that Go gives it, and is damaged with those that only its zip has", async () => {
+    await using place = await openPlace();
+    const version = "v0.0.1-go1.2.3.linux-amd64";
+    const names = ["_go.mod", "bin/go", "src/cmd/_go.mod", "src/x.go"].map(
+      (name) => `golang.org/toolchain@${version}/${name}`,
+    );
+    const bytes = makeZip(names.map((name) => ({ name, bytes: Buffer.from(name) })));
+    const zip = await putBlob(place.store, once(bytes), undefined, { maxBytes: 1e6 });
+    const h1 = h1Of(names.map((name) => ({ name, sha256: createHash("sha256").update(name).digest("hex") })));
+    const toolchain = { host: "linux/amd64", version, h1, zip } as const;
+    const tree = await toolchainTree(place.store, toolchain);
+    expect((await readdir(tree, { recursive: true })).filter((name) => name.endsWith("go.mod")).toSorted()).toEqual([
+      "go.mod",
+      "src/cmd/go.mod",
+    ]);
+    expect((await stat(join(tree, "bin/go"))).mode & 0o777).toBe(0o755);
+    await rename(join(tree, "src/cmd/go.mod"), join(tree, "src/cmd/_go.mod"));
+    await expect(toolchainTree(place.store, toolchain)).rejects.toMatchObject({
+      code: "STORE_DAMAGED",
+      message: expect.stringContaining("src/cmd/_go.mod has a name that only the zip has"),
+    });
   });
 });
 
