@@ -1,1 +1,1 @@
-export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-gCSNvBrN.js";
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-DdCXWIeJ.js";

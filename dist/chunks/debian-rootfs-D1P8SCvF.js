@@ -1,1 +1,0 @@
-export{t as makeDebianRootfs}from"./debian-rootfs-DyfYWOq5.js";

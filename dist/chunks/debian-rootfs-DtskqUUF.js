@@ -1,0 +1,1 @@
+export{t as makeDebianRootfs}from"./debian-rootfs-ByzusYZW.js";

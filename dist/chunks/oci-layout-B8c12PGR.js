@@ -1,0 +1,1 @@
+export{n as takeImage}from"./oci-layout-B8lg4i1L.js";

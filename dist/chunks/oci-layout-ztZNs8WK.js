@@ -1,1 +1,0 @@
-export{n as takeImage}from"./oci-layout-BDAIclCi.js";

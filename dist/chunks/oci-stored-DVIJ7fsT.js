@@ -1,1 +1,0 @@
-export{t as imageTree}from"./oci-stored-2wpEC9ld.js";

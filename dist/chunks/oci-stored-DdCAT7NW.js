@@ -1,0 +1,1 @@
+export{t as imageTree}from"./oci-stored-Br2ntvhB.js";

@@ -1,1 +1,0 @@
-export{r as rootfsTree}from"./rootfs-bplMBRCQ.js";

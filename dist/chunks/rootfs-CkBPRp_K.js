@@ -1,0 +1,1 @@
+export{r as rootfsTree}from"./rootfs-B8keeD0o.js";
