@@ -73,6 +73,54 @@ describe("a program with C in it", () => {
     expect((await comparison()).verdict).toBe("mismatch");
   });
 
+  it("is a mismatch with the random name of a temporary file in an object", async (context) => {
+    const { runs, comparison } = await build(context, {
+      before: ["go", "run", "./gen"],
+      main: program("TEMPORARY", '#include "temporary.h"'),
+      sources: {
+        "gen/main.go": [
+          "package main",
+          'import ("fmt"; "os")',
+          "func main() {",
+          '  file, _ := os.CreateTemp("", "object-*.o")',
+          '  os.WriteFile("temporary.h", []byte(fmt.Sprintf("#define TEMPORARY %q\\n", file.Name())), 0o644)',
+          "}",
+          "",
+        ].join("\n"),
+      },
+    });
+    expect(runs.a.outcome, runs.a.failure?.excerpt.join("\n")).toBe("built");
+    expect((await comparison()).verdict).toBe("mismatch");
+  });
+
+  it("is a mismatch where another archive of the same name is linked", async (context) => {
+    const { runs, comparison } = await build(context, {
+      before: ["go", "run", "./gen"],
+      main: program("stored()", "const char *stored(void);", ["LDFLAGS: ${SRCDIR}/libstored.a"]),
+      sources: {
+        "gen/main.go": [
+          "package main",
+          'import ("os"; "os/exec")',
+          "func main() {",
+          '  source := "const char *stored(void) { return \\"one\\"; }\\n"',
+          '  if len(os.Getenv("HOME"))%2 == 1 { // A is at home in another place than B',
+          '    source = "const char *stored(void) { return \\"two\\"; }\\n"',
+          "  }",
+          '  os.WriteFile("gen/stored.c", []byte(source), 0o644)',
+          '  for _, argv := range [][]string{{"gcc", "-c", "-o", "gen/stored.o", "gen/stored.c"}, {"ar", "rcsD", "libstored.a", "gen/stored.o"}} {',
+          '    if text, err := exec.Command("/usr/bin/"+argv[0], argv[1:]...).CombinedOutput(); err != nil {',
+          "      panic(string(text))",
+          "    }",
+          "  }",
+          "}",
+          "",
+        ].join("\n"),
+      },
+    });
+    expect(runs.a.outcome, runs.a.failure?.excerpt.join("\n")).toBe("built");
+    expect((await comparison()).verdict).toBe("mismatch");
+  });
+
   it("is refused, by name, when it is tuned for the processor of this machine", async (context) => {
     const { comparison } = await build(context, { main: program('"hello"', "", ["CFLAGS: -march=native"]) });
     await expect(comparison()).rejects.toMatchObject({
