@@ -2,12 +2,14 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { sha256Of } from "../../../builder/digest.ts";
 import { h1Of } from "../../../builder/inputs/h1.ts";
 import { toolchainTree } from "../../../builder/inputs/go-toolchain.ts";
 import { offerModules } from "../../../builder/inputs/go-modules.ts";
 import { INPUT_TIME, moduleTree, type ZippedModule } from "../../../builder/inputs/module-tree.ts";
 import { placeFiles } from "../../../builder/inputs/files.ts";
-import { putBlob, type Store } from "../../../builder/store/store.ts";
+import { blobPath, putBlob, type Store } from "../../../builder/store/store.ts";
+import type { LockedFile } from "../../../builder/recipe/lock.ts";
 import { openPlace } from "../../support/place.ts";
 import { makeZip } from "../../support/zip-maker.ts";
 
@@ -122,5 +124,32 @@ describe("prefetched files", () => {
     const placed = placeFiles([file], [], [], place.store, where);
     await expect(placed).rejects.toMatchObject({ kind: "caller", code: "PATH_TAKEN" });
     expect(await readFile(join(dir, "main.go"), "utf8")).toBe("package main\n");
+  });
+
+  it("are refused by name when another of the same name was put in their place", async () => {
+    await using place = await openPlace();
+    const { path, version, zip } = await storeModule(place.store);
+    const sha256 = sha256Of("another");
+    const h1 = h1Of([]);
+    const blob = { ...zip, sizeBytes: 1, h1 };
+    const module = { path, version, goMod: blob, zip: blob };
+    const where = { sourceDir: place.dir, filesDir: join(place.dir, "files"), rootfsDir: undefined };
+    const put = (file: LockedFile) => placeFiles([file], [], [module], place.store, where);
+    await expect(
+      put({ module: path, version, path: "a/b.go", sha256, sizeBytes: 7, to: "libx.a" }),
+    ).rejects.toMatchObject({
+      kind: "alarm",
+      code: "DIGEST_MISMATCH",
+      message: expect.stringContaining("a/b.go of example.test/x"),
+    });
+    const archive = await putBlob(place.store, once(Buffer.from("archive")), undefined, { maxBytes: 10 });
+    await chmod(blobPath(place.store, archive.sha256), 0o644);
+    await writeFile(blobPath(place.store, archive.sha256), "another");
+    await expect(put({ ...archive, url: "https://example.test/libx.a", to: "libx.a" })).rejects.toMatchObject({
+      kind: "alarm",
+      code: "STORE_DAMAGED",
+      message: expect.stringContaining(archive.sha256),
+    });
+    expect(await readdir(place.dir)).not.toContain("libx.a");
   });
 });
