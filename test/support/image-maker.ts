@@ -24,12 +24,13 @@ export const descriptorOf = ({ sha256, bytes, mediaType }: MadeBlob) => ({
   size: bytes.length,
 });
 
+/** Of layers given by their entries or as a tar. */
 export function makeImage(
-  layers: readonly (readonly MadeEntry[])[],
+  layers: readonly (readonly MadeEntry[] | Buffer)[],
   options: { readonly packing?: Packing; readonly platform?: ImagePlatform; readonly diffIds?: readonly string[] } = {},
 ): MadeImage {
   const { packing = "gzip", platform = amd64 } = options;
-  const tars = layers.map((entries) => makeTar(entries));
+  const tars = layers.map((layer) => (Buffer.isBuffer(layer) ? layer : makeTar(layer)));
   const config = json(
     {
       ...platform,
