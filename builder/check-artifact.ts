@@ -9,6 +9,7 @@ import type { Lock } from "./recipe/lock.ts";
 import { expandPlaceholders, placeholderValues } from "./recipe/placeholders.ts";
 import type { Recipe } from "./recipe/schema.ts";
 import type { SandboxDriver } from "./sandbox/driver.ts";
+import { plainSpec } from "./sandbox/plain-spec.ts";
 
 /** How the program did on an emulated processor that has what its level allows and little more. */
 export type OldestResult =
@@ -117,38 +118,21 @@ async function runInSandbox(started: Started, place: CheckPlace, driver: Sandbox
   let exit: number | undefined;
   await driver.run(
     {
-      hostname: "check",
-      domainname: "example.test",
+      ...plainSpec(join(workDir, "result")),
       scratchBytes: 256 * 1024 ** 2,
-      uid: 1000,
-      gid: 1000,
-      umask: 0o022,
-      cpus: [],
-      uname26: false,
-      fixedAddresses: false,
-      terminal: false,
-      firstPid: 0,
-      clock: null,
-      uptimeOffsetSeconds: 0,
       rootfs: place.rootfsDir,
       binds: started.binds,
-      source: { from: "", to: "/work", reverseOrder: false, timeSeconds: 0, readOnly: false },
       writable: ["/home/check", "/tmp"],
-      files: [],
       steps: [
         {
           id: "check",
           argv: started.argv,
           env: ["HOME=/home/check", "TMPDIR=/tmp", "PATH=/check"],
-          dir: "/work",
+          dir: "/source",
           fresh: [],
           graph: "",
         },
       ],
-      outputFrom: "/result",
-      outputTo: join(workDir, "result"),
-      outputs: [],
-      maxOutputBytes: 0,
     },
     {
       workDir,

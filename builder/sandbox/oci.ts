@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
 import type { Writable } from "node:stream";
 import { TwinsealError } from "../errors.ts";
+import { plainSpec } from "./plain-spec.ts";
 import { containerArgv, containerBinds, type ContainerParts } from "./container-argv.ts";
 import { explainEnd, killContainer, removeContainer } from "./container-end.ts";
 import { layRoot } from "./container-root.ts";
@@ -30,7 +31,7 @@ export async function tryContainer(place: ContainerPlace, workDir: string): Prom
   let refused: RefusedPowers | undefined;
   await runContainer(
     place,
-    emptySpec(workDir),
+    plainSpec(workDir),
     {
       workDir,
       timeoutMs: 60_000,
@@ -129,32 +130,4 @@ async function assertReadable(paths: readonly string[]): Promise<void> {
       hint: "set umask 022, remove the directory `twinseal store path` prints and fetch again; or use --driver namespaces",
     });
   }
-}
-
-function emptySpec(workDir: string): SandboxSpec {
-  return {
-    hostname: "preflight",
-    domainname: "example.test",
-    scratchBytes: 1 << 20,
-    uid: 4242,
-    gid: 777,
-    umask: 0o022,
-    cpus: [],
-    uname26: false,
-    fixedAddresses: false,
-    terminal: false,
-    firstPid: 0,
-    clock: null,
-    uptimeOffsetSeconds: 0,
-    rootfs: "",
-    binds: [],
-    source: { from: "", to: "/source", reverseOrder: false, timeSeconds: 0, readOnly: false },
-    writable: [],
-    files: [],
-    steps: [],
-    outputFrom: "/result",
-    outputTo: workDir,
-    outputs: [],
-    maxOutputBytes: 0,
-  };
 }

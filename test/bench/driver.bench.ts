@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { plainSpec } from "../../builder/sandbox/plain-spec.ts";
 import { rootImage } from "../../builder/sandbox/root-image.ts";
 import type { DriverId, SandboxDriver, SandboxSpec } from "../../builder/sandbox/driver.ts";
 import { runEngine } from "../../builder/sandbox/engine.ts";
@@ -84,28 +85,9 @@ async function runProbe(driver: SandboxDriver, workDir: string): Promise<void> {
 
 function probeSpec(outputTo: string): SandboxSpec {
   return {
-    hostname: "bench",
-    domainname: "example.test",
+    ...plainSpec(outputTo),
     scratchBytes: 1 << 24,
-    uid: 4242,
-    gid: 777,
-    umask: 0o022,
-    cpus: [],
-    uname26: false,
-    fixedAddresses: false,
-    terminal: false,
-    firstPid: 0,
-    clock: null,
-    uptimeOffsetSeconds: 0,
-    rootfs: "",
-    binds: [],
-    source: { from: "", to: "/source", reverseOrder: false, timeSeconds: 0, readOnly: false },
     writable: ["/tmp"],
-    files: [],
     steps: [{ id: "probe", argv: ["inside", "probe"], env: [], dir: "/source", fresh: ["/cache"], graph: "" }],
-    outputFrom: "/result",
-    outputTo,
-    outputs: [],
-    maxOutputBytes: 0,
   };
 }

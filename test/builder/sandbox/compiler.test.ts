@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readFile, readdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainSpec } from "../../../builder/sandbox/plain-spec.ts";
 import { digestFile } from "../../../builder/digest.ts";
 import { makeDebianRootfs } from "../../../builder/inputs/debian-rootfs.ts";
 import { rootfsTree } from "../../../builder/inputs/rootfs.ts";
@@ -36,20 +37,8 @@ async function runInside(
   let printed = "";
   await driver.run(
     {
-      hostname: "compiler",
-      domainname: "example.test",
+      ...plainSpec(resultDir),
       scratchBytes: 512 * 1024 ** 2,
-      uid: 1000,
-      gid: 1000,
-      umask: 0o022,
-      cpus: [],
-      uname26: false,
-      fixedAddresses: false,
-      terminal: false,
-      firstPid: 0,
-      clock: null,
-      uptimeOffsetSeconds: 0,
-      binds: [],
       source: {
         from: join(repository, "test/support/fixtures/compiler"),
         to: "/build/source",
@@ -59,8 +48,6 @@ async function runInside(
       },
       writable: ["/home/build", "/tmp"],
       files: [{ path: "/home/build/.settings/one", text: "on" }],
-      outputFrom: "/result",
-      outputTo: resultDir,
       outputs: ["hello"],
       maxOutputBytes: 1 << 24,
       ...spec,

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { plainSpec } from "../../../builder/sandbox/plain-spec.ts";
 import { digestRootfs } from "../../../builder/inputs/rootfs.ts";
 import { layRoot } from "../../../builder/sandbox/container-root.ts";
 import type { SandboxSpec } from "../../../builder/sandbox/driver.ts";
@@ -115,29 +116,8 @@ for (const name of engineNames) {
       await using bench = await openTwinBench(toolchain, [], { driver: name, env: engine.env, rootfsDir: rootfs });
       const run = bench.drivers.a.run(
         {
-          hostname: "closed",
-          domainname: "example.test",
-          scratchBytes: 1 << 20,
-          uid: 4242,
-          gid: 777,
-          umask: 0o022,
-          cpus: [],
-          uname26: false,
-          fixedAddresses: false,
-          terminal: false,
-          firstPid: 0,
-          clock: null,
-          uptimeOffsetSeconds: 0,
-          rootfs: "",
+          ...plainSpec(join(dir, "result")),
           binds: [{ from: closed, to: "/in" }],
-          source: { from: "", to: "/source", reverseOrder: false, timeSeconds: 0, readOnly: false },
-          writable: [],
-          files: [],
-          steps: [],
-          outputFrom: "/result",
-          outputTo: join(dir, "result"),
-          outputs: [],
-          maxOutputBytes: 0,
         },
         { workDir: dir, timeoutMs: 60_000, onEvent: () => {} },
       );
