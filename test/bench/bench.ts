@@ -5,6 +5,7 @@ import { repository } from "../support/toolchain.ts";
 import { benchDriver } from "./driver.bench.ts";
 import { benchFetch } from "./fetch.bench.ts";
 import { median, type Figure } from "./figure.ts";
+import { benchOffer } from "./modules.bench.ts";
 import { benchRootfs } from "./rootfs.bench.ts";
 import { benchFirstCompile, benchMemory, benchTwin } from "./twin.bench.ts";
 
@@ -41,6 +42,8 @@ const benches: Readonly<Record<string, () => Promise<Figure> | Figure>> = {
   "driver-podman": () => benchDriver("podman", 2 * pairs),
   "twin-node_exporter": () => benchTwin("node_exporter", "1.12.1", pairs),
   "twin-cosmovisor": () => benchTwin("cosmovisor", "1.7.1", pairs),
+  "twin-wasmd": () => benchTwin("wasmd", "0.60.8", 1, false),
+  "modules-offered": () => benchOffer("celestia-node", "0.31.4", pairs),
 };
 
 if (values.help === true) {

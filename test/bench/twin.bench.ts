@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+import { placeFiles } from "../../builder/inputs/files.ts";
 import { offerModules } from "../../builder/inputs/go-modules.ts";
 import { toolchainTree } from "../../builder/inputs/go-toolchain.ts";
 import { copySource } from "../../builder/inputs/source.ts";
@@ -18,12 +19,13 @@ import { timed, twinseal } from "./timing.ts";
 
 /**
  * A twin build with a warm store against two plain cold `go build`s in a row: same toolchain, source and flags, modules
- * already extracted for the plain ones. Whole processes, wall clock, interleaved pairs.
+ * already extracted for the plain ones; with C, the machine's own gcc for those. Whole processes, wall clock, interleaved
+ * pairs. `warmUp` builds once before: the sandbox's own program must be there.
  */
-export async function benchTwin(name: string, version: string, pairs: number): Promise<Figure> {
+export async function benchTwin(name: string, version: string, pairs: number, warmUp = true): Promise<Figure> {
   await twinseal(["fetch", `${name}@${version}`]);
   await using plain = await openPlain(name, version);
-  await twinseal(["build", `${name}@${version}`, "--offline", "--out", join(plain.dir, "warm")]); // builds the helper program
+  if (warmUp) await twinseal(["build", `${name}@${version}`, "--offline", "--out", join(plain.dir, "warm")]);
   const ratios: number[] = [];
   const details: string[] = [];
   for (let pair = 0; pair < pairs; pair++) {
@@ -135,8 +137,14 @@ async function openPlain(
   const output = argv.indexOf("-o");
   argv[output + 1] = join(dir, "program");
   const { GOGC: _gogc, GOMEMLIMIT: _limit, GOROOT: _root, ...planned } = step.env;
+  const libraries = join(dir, "lib");
+  await mkdir(libraries);
+  const place = { sourceDir: join(dir, "source"), filesDir: join(dir, "files"), rootfsDir: undefined };
+  for (const { from, to } of await placeFiles(lock.files, recipe.files ?? [], lock.modules, store, place))
+    await symlink(from, join(libraries, basename(to)));
   const env = {
     ...planned,
+    CGO_LDFLAGS: `-L${libraries}`,
     GOMODCACHE: join(dir, "modules"),
     GOPROXY: `file://${dir}/proxy`,
     GOPATH: join(dir, "gopath"),
@@ -146,18 +154,17 @@ async function openPlain(
     GOROOT: goroot,
   };
   const cwd = join(dir, "source", recipe.source.dir ?? "");
-  const build = async () => {
+  const go = async (args: readonly string[]) => {
     const cache = join(dir, "cache");
     await rm(cache, { recursive: true, force: true });
     await mkdir(cache);
-    const result = await runProcess([join(goroot, "bin/go"), ...argv], {
-      cwd,
-      env: { ...env, GOCACHE: cache },
-      timeoutMs: 3_600_000,
-    });
+    const options = { cwd, env: { ...env, GOCACHE: cache }, timeoutMs: 3_600_000 };
+    const result = await runProcess([join(goroot, "bin/go"), ...args], options);
     if (result.code !== 0) throw new Error(`plain build: ${result.stderr}`);
   };
-  await build(); // extracts the modules
+  const build = () => go(argv);
+  const tags = argv.filter((argument) => argument.startsWith("-tags"));
+  await go(["list", "-deps", ...tags, recipe.build.package ?? recipe.build.file ?? "."]); // extracts the modules
   return {
     dir,
     build,
