@@ -113,6 +113,7 @@ function assertCold(graph: ActionGraph, run: Run): void {
   );
 }
 
+/** In the run's own order, the program first. */
 async function digestArtifacts({ dir, run }: RunFolder): Promise<readonly Artifact[]> {
   const names = (await readdir(dir)).filter((name) => !ownFiles.has(name));
   const stated = new Map(run.artifacts.map((artifact) => [artifact.name, artifact]));
@@ -122,7 +123,7 @@ async function digestArtifacts({ dir, run }: RunFolder): Promise<readonly Artifa
   if (stated.size === 0)
     throw new TwinsealError("verdict", "NO_ARTIFACT", `run ${run.side} has no artifact: there is nothing to compare`);
   const artifacts: Artifact[] = [];
-  for (const name of [...stated.keys()].toSorted()) {
+  for (const name of stated.keys()) {
     const digest = await digestFile(join(dir, name));
     if (digest.sha256 !== stated.get(name)?.sha256) {
       throw new TwinsealError(

@@ -18,18 +18,18 @@ export function renderVerdicts(report: Report, folder?: string): string {
 
 function verdictLine(report: Report, target: ReportTarget): string {
   const { varied, all } = countVaried(target);
-  const digests = target.artifacts.map(({ sha256 }) => `sha256 ${sha256}`).join(" ");
-  const size = target.artifacts.map(({ sizeBytes }) => `${(sizeBytes / 1e6).toFixed(1)} MB`).join(" ");
+  const [program] = target.artifacts;
   return [
     `${report.name} ${report.version}`,
     target.platform,
     target.verdict,
-    digests,
-    size,
+    ...(program === undefined ? [] : [digestOf(program)]),
     `${varied} of ${all} dimensions varied`,
-  ]
-    .filter((part) => part !== "")
-    .join("  ");
+  ].join("  ");
+}
+
+function digestOf({ sha256, sizeBytes }: ReportTarget["artifacts"][number]): string {
+  return `sha256 ${sha256}  ${(sizeBytes / 1e6).toFixed(1)} MB`;
 }
 
 function details(target: ReportTarget, folder: string | undefined): readonly string[] {
@@ -48,6 +48,7 @@ function details(target: ReportTarget, folder: string | undefined): readonly str
         `  ${artifact} holds the build's day, ${JSON.stringify(text)}, at byte ${offset}: both runs shared it, so the match may be chance`,
     ),
     ...(target.explanation === undefined ? [] : [`  ${target.explanation.text}`, `  hint: ${target.explanation.hint}`]),
+    ...target.artifacts.slice(1).map((one) => `  beside it: ${one.name}  ${digestOf(one)}`),
     ...(target.check === undefined ? [] : [`  ${describeCheck(target.check)}`]),
     ...(target.links === undefined ? [] : describeLinks(target.links)),
     ...(target.against === undefined ? [] : describeAgainst(target.against)),
