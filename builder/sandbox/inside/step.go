@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -21,11 +22,14 @@ func runStep(spec Spec, step Step) bool {
 	relayed := make(chan struct{})
 	go func() { streams.relay(step.ID); close(relayed) }()
 	stop := make(chan struct{})
-	go watchGraph(step, stop)
-	go watchWritten(spec, step, stop)
+	var watching sync.WaitGroup
+	watching.Add(2)
+	go func() { watchGraph(step, stop); watching.Done() }()
+	go func() { watchWritten(spec, step, stop); watching.Done() }()
 	status, usage := waitFor(pid)
 	killAll()
 	close(stop)
+	watching.Wait() // nothing may come between a file's line and its bytes
 	select {
 	case <-relayed:
 	case <-time.After(5 * time.Second):
