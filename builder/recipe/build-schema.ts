@@ -66,6 +66,7 @@ export const ownedVariables: readonly string[] = [
   "CGO_ENABLED",
   "GO111MODULE",
   "GOARCH",
+  "GOAUTH",
   "GOBIN",
   "GOCACHE",
   "GOCACHEPROG",
@@ -100,6 +101,8 @@ export const ownedVariables: readonly string[] = [
   "TMPDIR",
   "TZ",
   "USER",
+  "XDG_CACHE_HOME",
+  "XDG_CONFIG_HOME",
   "LOGNAME",
 ];
 

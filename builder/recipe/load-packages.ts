@@ -27,7 +27,14 @@ function goEnvironment(place: PackagesPlace, deps: PinDeps): Record<string, stri
     GOSUMDB: "off", // every module is proven by our own code below
     GOTOOLCHAIN: "local",
     GOENV: "off",
+    GOAUTH: "off", // names a program that go would start
   };
+}
+
+/** Of a recipe's variables those that choose code, and no other: this go command runs here, outside any sandbox. */
+export function codeChoosing(env: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  const chooses = /^GO(386|AMD64|ARM|ARM64|EXPERIMENT|FIPS140|MIPS|MIPS64|PPC64|RISCV64|WASM)$/;
+  return Object.fromEntries(Object.entries(env ?? {}).filter(([name]) => chooses.test(name)));
 }
 
 /**
@@ -43,7 +50,7 @@ export async function loadPackages(
   const { goos, goarch } = splitPlatform(target);
   const build = { ...recipe.build, ...recipe.perTarget?.[target] };
   const env = {
-    ...build.env,
+    ...codeChoosing(build.env),
     ...goEnvironment(place, deps),
     // Nothing is compiled: whether C takes part decides which packages do, and no compiler of this machine is asked.
     CGO_ENABLED: build.cgo === true ? "1" : "0",
