@@ -4,7 +4,7 @@ import { cString, readAt } from "./sections.ts";
 
 /** What an ELF program asks of the machine that starts it; nothing where it is static. */
 export type Linkage = {
-  /** DT_NEEDED, sorted. */
+  /** DT_NEEDED, sorted; with it what else the loader would load, each with the name of its kind. */
   readonly needed: readonly string[];
   /** DT_RUNPATH, or the older DT_RPATH. */
   readonly runpath?: string;
@@ -14,7 +14,17 @@ export type Linkage = {
 
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
+const PT_INTERP = 3;
 const DT = { needed: 1, strtab: 5, strsz: 10, rpath: 15, runpath: 29, verneed: 0x6fff_fffe, verneednum: 0x6fff_ffff };
+/** Other ways to have a library loaded, which no ordinary program uses (Solaris and GNU extensions of the dynamic section). */
+const otherLoads = new Map([
+  [0x6fff_fefa, "DT_CONFIG"],
+  [0x6fff_fefb, "DT_DEPAUDIT"],
+  [0x6fff_fefc, "DT_AUDIT"],
+  [0x7fff_fffd, "DT_AUXILIARY"],
+  [0x7fff_ffff, "DT_FILTER"],
+]);
+const loaders = /^\/lib(64)?\/ld-(linux-x86-64\.so\.2|linux-aarch64\.so\.1|musl-(x86_64|aarch64)\.so\.1)$/;
 const MAX_ENTRIES = 10_000;
 
 /**
@@ -27,10 +37,12 @@ export async function readLinkage(path: string): Promise<Linkage | undefined> {
     const head = await readAt(file, 0, 4096);
     if (platformOfHead(head)?.format !== "elf") return undefined;
     const segments = await readSegments(file, head);
+    const interpreters = await readInterpreters(file, segments);
     const dynamic = segments.find(({ type }) => type === PT_DYNAMIC);
-    if (dynamic === undefined) return { needed: [] };
+    if (dynamic === undefined) return { needed: interpreters };
     const table = await readAt(file, dynamic.offset, dynamic.sizeBytes);
-    return await readDynamic(file, entriesOf(table), segments);
+    const linkage = await readDynamic(file, entriesOf(table), segments);
+    return { ...linkage, needed: [...linkage.needed, ...interpreters].toSorted() };
   } finally {
     await file.close();
   }
@@ -54,6 +66,17 @@ async function readSegments(file: FileHandle, head: Buffer): Promise<readonly Se
   }));
 }
 
+/** Programs that the kernel would start instead, but for the loaders that everybody has. */
+async function readInterpreters(file: FileHandle, segments: readonly Segment[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const { type, offset, sizeBytes } of segments) {
+    if (type !== PT_INTERP) continue;
+    const path = cString(await readAt(file, offset, Math.min(sizeBytes, 4096)), 0, 4096);
+    if (!loaders.test(path)) found.push(`${path} (PT_INTERP)`);
+  }
+  return found;
+}
+
 type Entry = { readonly tag: number; readonly value: number };
 
 function entriesOf(table: Buffer): readonly Entry[] {
@@ -75,7 +98,11 @@ async function readDynamic(
   const strtab = valueOf(DT.strtab);
   if (strtab === undefined) return { needed: [] };
   const names = await readAt(file, offsetOf(strtab, segments), valueOf(DT.strsz) ?? 0);
-  const needed = entries.filter(({ tag }) => tag === DT.needed).map(({ value }) => cString(names, value, 4096));
+  const needed = entries.flatMap(({ tag, value }) => {
+    const kind = tag === DT.needed ? "" : otherLoads.get(tag);
+    if (kind === undefined) return [];
+    return [`${cString(names, value, 4096)}${kind === "" ? "" : ` (${kind})`}`];
+  });
   const runpath = valueOf(DT.runpath) ?? valueOf(DT.rpath);
   const verneed = valueOf(DT.verneed);
   const versions =

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, open, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -14,6 +14,26 @@ describe("what a program links to", () => {
     const { goroot } = await openToolchain();
     expect(await readLinkage(join(goroot, "bin/go"))).toEqual({ needed: [] });
     expect(await readLinkage(join(repository, "package.json"))).toBeUndefined();
+  });
+
+  it("is also what no ordinary program has: an auditor, a filter, another loader", async () => {
+    const bytes = await readFile(process.execPath);
+    const at = (offset: number) => Number(bytes.readBigUInt64LE(offset));
+    const headers = Array.from({ length: bytes.readUInt16LE(56) }, (_, index) => at(32) + index * 56);
+    const dynamic = headers.find((header) => bytes.readUInt32LE(header) === 2) ?? 0;
+    const loader = headers.find((header) => bytes.readUInt32LE(header) === 3) ?? 0;
+    bytes.write("/tmp/evil\0", at(loader + 8), "latin1");
+    bytes.writeBigUInt64LE(0x6fff_fefcn, at(dynamic + 8)); // its first entry names a library
+    const dir = await mkdtemp(join(tmpdir(), "twinseal-linkage-"));
+    try {
+      await writeFile(join(dir, "program"), bytes);
+      const linkage = await readLinkage(join(dir, "program"));
+      expect(linkage?.needed).toEqual(
+        expect.arrayContaining([expect.stringMatching(/^lib\S+ \(DT_AUDIT\)$/), "/tmp/evil (PT_INTERP)"]),
+      );
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
   });
 
   it("is a fault, not a crash, where the headers lead out of the file", async () => {
