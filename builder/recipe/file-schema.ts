@@ -64,5 +64,9 @@ export const outputSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._+-]*$/, "is not a file name")
     .refine((name) => !["run.json", "build.log", "actiongraph.json"].includes(name), "is a file of the run itself")
+    .refine(
+      (name) => !["report.json", "report.html"].includes(name) && !/^[a-z0-9]+-(amd64|arm64)$/.test(name),
+      "is what the release folder itself has",
+    )
     .describe("The name that the binary looks for. Not trusted: it must be one path component."),
 });

@@ -36,7 +36,7 @@ function verifyCommand(deps: CliDeps): Command {
       const lines = damaged.map(
         ({ entry, movedTo }) => `damaged: ${entry}${movedTo === undefined ? "" : `, now in ${movedTo}`}`,
       );
-      const summary = `${entries} entries, ${megabytes(sizeBytes)}: ${damaged.length === 0 ? "all have their digest" : `${damaged.length} damaged; the next fetch brings them anew. Find out who wrote to the store`}`;
+      const summary = `${entries} entries, ${megabytes(sizeBytes)}: ${damaged.length === 0 ? "all have their digest (what was extracted from them is digested by each build)" : `${damaged.length} damaged; the next fetch brings them anew. Find out who wrote to the store`}`;
       deps.finish({
         exitCode: damaged.length === 0 ? 0 : 4,
         code: damaged.length === 0 ? "store-verified" : "STORE_DAMAGED",

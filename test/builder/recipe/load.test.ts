@@ -266,6 +266,15 @@ describe("a wrong recipe says where, what, and what to write instead", () => {
     expect(complaint(text)).toContain(expected);
   });
 
+  test.each(["report.json", "report.html", "linux-amd64"])(
+    "an output %s, which the release folder has itself",
+    (name) => {
+      expect(complaint(sampleWith("build:", `outputs: [{from: a, name: ${name}}]\nbuild:`))).toContain(
+        "is what the release folder itself has",
+      );
+    },
+  );
+
   test.each(ownedVariables)("the variable %s, which twinseal sets itself", (name) => {
     const message = complaint(sampleWith("./cmd/app", `.\n  env: {GOEXPERIMENT: none, ${name}: x}`));
     expect(message).toContain(
