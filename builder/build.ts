@@ -136,7 +136,7 @@ async function buildSubject(
   const job = {
     subject,
     inputs,
-    recheckInputs: () => recheckInputs(subject.lock, toolchain, deps.store),
+    recheckInputs: () => recheckInputs(subject.lock, toolchain, deps.store, inputs),
     drivers,
     memory,
     folder,

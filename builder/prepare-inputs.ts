@@ -3,13 +3,19 @@ import type { Subject } from "./build-target.ts";
 import { TwinsealError } from "./errors.ts";
 import type { HostInputs } from "./execute.ts";
 import type { HostFacts } from "./host.ts";
-import { offerModules } from "./inputs/go-modules.ts";
+import { assertUnchanged, layOut, type LaidOut } from "./inputs/laid-out.ts";
+import { offerModules, recheckModules } from "./inputs/go-modules.ts";
 import { toolchainTree } from "./inputs/go-toolchain.ts";
 import { moduleTree, type Watch } from "./inputs/module-tree.ts";
 import { placeFiles } from "./inputs/files.ts";
 import { copySource, openSource } from "./inputs/source.ts";
 import type { Lock, LockedCompiler, LockedToolchain } from "./recipe/lock.ts";
 import type { Store } from "./store/store.ts";
+
+export type PreparedInputs = HostInputs & {
+  /** What was laid out below the working directory, and is in no store. */
+  readonly laidOut: readonly LaidOut[];
+};
 
 /** Lays out below `workDir`, or in the store, what both sandboxes read, every byte digested again. */
 export async function prepareInputs(
@@ -18,7 +24,7 @@ export async function prepareInputs(
   store: Store,
   workDir: string,
   watch: Watch = {},
-): Promise<HostInputs> {
+): Promise<PreparedInputs> {
   const { lock, recipe } = subject;
   const modulesDir = join(workDir, "modules");
   const toolchainDir = await toolchainTree(store, toolchain, watch);
@@ -27,7 +33,8 @@ export async function prepareInputs(
   const rootfsDir = lock.compiler === undefined ? undefined : await compilerTree(store, lock.compiler);
   const place = { sourceDir, filesDir: join(workDir, "files"), rootfsDir };
   const files = await placeFiles(lock.files, recipe.files ?? [], lock.modules, store, place);
-  return { toolchainDir, modulesDir, sourceDir, files, ...(rootfsDir === undefined ? {} : { rootfsDir }) };
+  const laidOut = [...(sourceDir.startsWith(`${workDir}/`) ? [layOut(sourceDir)] : []), layOut(place.filesDir)];
+  return { toolchainDir, modulesDir, sourceDir, files, laidOut, ...(rootfsDir === undefined ? {} : { rootfsDir }) };
 }
 
 /** The compiler's root file system in the store, every file digested again. */
@@ -48,10 +55,17 @@ async function prepareSource({ lock, recipeDir }: Subject, store: Store, dir: st
 }
 
 /**
- * Digests once more what the sandboxes read where it lies in the store: whoever can write there could have changed it
- * after it was looked at and before it was used. Throws `alarm/STORE_DAMAGED`.
+ * Digests once more what the sandboxes read: whoever can write to the store could have changed it after it was looked at
+ * and before it was used. Throws `alarm/STORE_DAMAGED`, `alarm/INPUT_CHANGED`.
  */
-export async function recheckInputs(lock: Lock, toolchain: LockedToolchain, store: Store): Promise<void> {
+export async function recheckInputs(
+  lock: Lock,
+  toolchain: LockedToolchain,
+  store: Store,
+  { laidOut, modulesDir }: PreparedInputs,
+): Promise<void> {
+  for (const one of laidOut) assertUnchanged(one);
+  await recheckModules(lock.modules, modulesDir);
   await toolchainTree(store, toolchain);
   if (lock.source.kind === "module") await moduleTree(store, lock.source);
   if (lock.compiler !== undefined) await compilerTree(store, lock.compiler);

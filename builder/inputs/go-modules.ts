@@ -1,11 +1,12 @@
 import { utimesSync } from "node:fs";
 import { copyFile, link, mkdir, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Sha256 } from "../digest.ts";
+import { digestFile, type Sha256 } from "../digest.ts";
 import { systemCodeOf } from "../errors.ts";
 import type { LockedModule } from "../recipe/lock.ts";
 import { verifyBlob, type Store } from "../store/store.ts";
 import { moduleUrl } from "./go-proxy.ts";
+import { inputChanged } from "./laid-out.ts";
 import { INPUT_TIME } from "./module-tree.ts";
 
 /**
@@ -23,6 +24,20 @@ export async function offerModules(store: Store, modules: readonly LockedModule[
   }
   for (const name of ["", ...(await readdir(dir, { recursive: true }))])
     utimesSync(join(dir, name), INPUT_TIME, INPUT_TIME);
+}
+
+/** Digests once more what was offered. Throws `alarm/INPUT_CHANGED`. */
+export async function recheckModules(modules: readonly LockedModule[], dir: string): Promise<void> {
+  for (const { path, version, goMod, zip } of modules) {
+    for (const [kind, blob] of [
+      ["mod", goMod],
+      ["zip", zip],
+    ] as const) {
+      if (blob === undefined) continue;
+      const found = await digestFile(moduleUrl(dir, path, version, kind));
+      if (found.sha256 !== blob.sha256) throw inputChanged(`the ${kind} of ${path}@${version}`);
+    }
+  }
 }
 
 async function offer(store: Store, sha256: Sha256, to: string): Promise<void> {

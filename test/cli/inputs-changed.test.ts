@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { globSync } from "node:fs";
 import { appendFile, chmod, cp, link, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +10,10 @@ import { openProject, projectRecipe, tinyMain } from "../support/project.ts";
 import { openToolchain } from "../support/toolchain.ts";
 import { binPath } from "./program.ts";
 
-it("a toolchain that somebody changes while it is used is an alarm, and nothing is offered", async () => {
+it.each([
+  ["a toolchain", (own: string) => `${own}/trees/*/LICENSE`, "the store's tree of golang.org/toolchain"],
+  ["a source", (own: string) => `${own}/work/*/source/main.go`, "/source was changed while both builds used it"],
+])("%s that somebody changes while it is used is an alarm, and nothing is offered", async (_what, pattern, said) => {
   const { store, lock } = await openToolchain();
   await using project = await openProject({
     "twinseal.yaml": await projectRecipe(),
@@ -35,13 +39,12 @@ it("a toolchain that somebody changes while it is used is an alarm, and nothing 
   let text = "";
   child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));
   while (!text.includes("compiling") && child.exitCode === null) await sleep(20);
-  const [tree = ""] = await readdir(join(own, "trees"));
-  const license = join(own, "trees", tree, "LICENSE");
-  await chmod(license, 0o644);
-  await appendFile(license, "more\n");
+  const [path = ""] = globSync(pattern(own));
+  await chmod(path, 0o644);
+  await appendFile(path, "\n");
   const [code] = await ended;
   expect(code, text).toBe(4);
-  expect(text).toContain("the store's tree of golang.org/toolchain");
+  expect(text).toContain(said);
   // Both runs stay, to be looked at; no artifact and no report.
   expect(await readdir(join(project.dir, "twinseal-out/tiny-v1.0.0"))).toEqual([readHost().platform.replace("/", "-")]);
 });
