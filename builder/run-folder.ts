@@ -1,6 +1,7 @@
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { ACTION_GRAPH } from "./plan.ts";
 import { TwinsealError, messageOf } from "./errors.ts";
 import { runSchema, type Run } from "./run.ts";
 
@@ -20,16 +21,16 @@ export async function loadRunFolder(dir: string): Promise<RunFolder> {
   });
   if (text.length > MAX_RUN_BYTES) throw new TwinsealError("caller", "RUN_INVALID", `${path} is too large`);
   const run = parseRun(text, path);
-  for (const { name } of run.artifacts) {
-    const stat = await lstat(join(dir, name)).catch(() => undefined);
-    if (stat?.isFile() !== true)
-      throw new TwinsealError(
-        "alarm",
-        "RUN_CHANGED",
-        `${join(dir, name)} is named in run.json and is not a regular file`,
-      );
-  }
+  for (const name of ["run.json", ACTION_GRAPH]) await assertFile(join(dir, name), "may be absent");
+  for (const { name } of run.artifacts) await assertFile(join(dir, name), "must be there");
   return { dir, run };
+}
+
+/** Never a link, which could lead to the other side's. */
+async function assertFile(path: string, presence: "must be there" | "may be absent"): Promise<void> {
+  const stat = await lstat(path).catch(() => undefined);
+  if (stat?.isFile() === true || (stat === undefined && presence === "may be absent")) return;
+  throw new TwinsealError("alarm", "RUN_CHANGED", `${path} is no regular file, and its run had one`);
 }
 
 function parseRun(text: string, path: string): Run {

@@ -1,4 +1,4 @@
-import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
@@ -34,6 +34,8 @@ async function copy(): Promise<Copy> {
     },
   };
 }
+
+const variationOf = ({ plan }: Run) => (plan as { variation: object }).variation;
 
 const compare = async ({ dir }: Copy) =>
   compareRuns(await loadRunFolder(join(dir, "a")), await loadRunFolder(join(dir, "b")));
@@ -201,14 +203,50 @@ describe("compareRuns", () => {
     await expect(judgeRunFolders(...sides)).rejects.toMatchObject({ code: "RUN_INVALID" });
   });
 
+  it.each<[string, (run: Run, other: Run) => object]>([
+    [
+      "another variation in its plan",
+      (run, other) => ({ plan: { ...(run.plan as object), variation: variationOf(other) } }),
+    ],
+    ["a home that its probe did not see", (run) => ({ observed: { ...run.observed, home: "/elsewhere" } })],
+    [
+      "a cache that its probe did not see",
+      (run, other) => ({ observed: { ...run.observed, "build-cache-path": other.observed["build-cache-path"] } }),
+    ],
+    ["a step that failed", (run) => ({ steps: run.steps.map((step) => ({ ...step, exitCode: 1 })) })],
+    ["a step less than its plan", (run) => ({ steps: run.steps.slice(1) })],
+    ["another command than its plan", (run) => ({ steps: run.steps.map((step) => ({ ...step, argv: ["true"] })) })],
+  ])("refuses a run with %s", async (_what, change) => {
+    const made = await copy();
+    const other = (await loadRunFolder(join(made.dir, "a"))).run;
+    await made.change("b", (run) => change(run, other));
+    await expect(compare(made)).rejects.toMatchObject({ kind: "alarm", code: "RUN_INCOHERENT" });
+  });
+
+  it("refuses a working tree beside what is none, and links in place of a run's own files", async () => {
+    const local = await copy();
+    await local.change("a", ({ local: is }) => ({ local: !is }));
+    await expect(compare(local)).rejects.toMatchObject({ code: "NOT_COMPARABLE" });
+    for (const name of ["run.json", "actiongraph.json"]) {
+      const linked = await copy();
+      await rename(join(linked.dir, "b", name), join(linked.dir, "aside"));
+      await symlink("../aside", join(linked.dir, "b", name));
+      await expect(compare(linked), name).rejects.toMatchObject({ code: "RUN_CHANGED" });
+    }
+  });
+
   it("calls a build that fails on one side a mismatch, on both a failure", async () => {
-    const failed = { outcome: "failed", failure: { step: "build", message: "exit code 1", excerpt: ["x.go:1: no"] } };
+    const failed = ({ steps }: Run) => ({
+      outcome: "failed",
+      failure: { step: "build", message: "exit code 1", excerpt: ["x.go:1: no"] },
+      steps: steps.map((step, index) => (index === steps.length - 1 ? { ...step, exitCode: 1 } : step)),
+    });
     const one = await copy();
-    await one.change("b", () => failed);
+    await one.change("b", failed);
     expect(await compare(one)).toMatchObject({ verdict: "mismatch", differences: [{ kind: "failed-in-b" }] });
     const both = await copy();
-    await both.change("a", () => failed);
-    await both.change("b", () => failed);
+    await both.change("a", failed);
+    await both.change("b", failed);
     await expect(compare(both)).rejects.toMatchObject({ kind: "verdict", code: "BUILD_FAILED" });
   });
 

@@ -80,7 +80,7 @@ describe("a report that was changed after it was written", () => {
           verdict: "match",
           artifacts: runs.a.artifacts,
         })),
-      /run b made other artifacts/,
+      /tells of differences/,
     ],
     [
       "one run twice",
@@ -102,6 +102,48 @@ describe("a report that was changed after it was written", () => {
           dimensions: dimensions.map((one) => ({ ...one, varied: true })),
         })),
       /not what the runs' probes saw/,
+    ],
+    [
+      "a mismatch called match, with A's artifact and no difference",
+      () =>
+        changed({ ...reports.mismatch, verdict: "match" }, ({ runs }) => ({
+          verdict: "match",
+          artifacts: runs.a.artifacts,
+          differences: undefined,
+          explanation: undefined,
+        })),
+      /run b made other artifacts/,
+    ],
+    [
+      "a side that failed",
+      () => changed(reports.match, ({ runs }) => ({ runs: { ...runs, b: { ...runs.b, outcome: "failed" as const } } })),
+      /says in one place what another denies/,
+    ],
+    [
+      "the plan of A for both",
+      () => changed(reports.match, ({ runs }) => ({ runs: { ...runs, b: { ...runs.b, plan: runs.a.plan } } })),
+      /says in one place what another denies/,
+    ],
+    [
+      "a check that passed without what it expected",
+      () =>
+        changed(reports.match, () => ({
+          check: { ran: true as const, passed: true, expected: "1.0.0", printed: "Segmentation fault" },
+        })),
+      /its check passed without/,
+    ],
+    [
+      "a published file that is another",
+      () =>
+        changed(reports.match, ({ artifacts }) => ({
+          against: {
+            equal: true,
+            artifact: artifacts[0]?.name ?? "",
+            published: "0".repeat(64),
+            built: artifacts[0]?.sha256,
+          },
+        })),
+      /published file is not so/,
     ],
     ["a working tree that is none any more", () => ({ ...reports.match, local: false }), /working tree/],
   ])("contradicts itself with %s", (_what, report, why) => {

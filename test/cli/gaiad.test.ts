@@ -45,6 +45,7 @@ it("the recipe of gaiad pins a tag of a git directory and builds a node that kno
   const report = reportSchema.parse(JSON.parse(await readFile(join(release, "report.json"), "utf8")));
   expect(report.targets[0]?.artifacts.map(({ name }) => name)).toEqual(["gaiad-v26.0.0-linux-amd64", "libwasmvm.so"]);
   expect(built.stderr).toMatch(/  beside it: libwasmvm\.so  sha256 [0-9a-f]{64}  \d+\.\d MB/);
+  expect(await project.run(["report", release])).toMatchObject({ code: 0 });
   const { check, verdict } = report.targets[0] ?? {};
   expect({ verdict, check }).toMatchObject({ verdict: "match", check: { ran: true, expected: "v26.0.0" } });
   if (typeof (await findEmulator()) !== "string")
