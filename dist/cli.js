@@ -1,1 +1,1 @@
-export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-4AeJUdHQ.js";
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-BizSZYFs.js";
