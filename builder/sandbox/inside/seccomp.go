@@ -74,12 +74,47 @@ func filterProgram(traceClock bool) []instruction {
 	program = append(program, whenArgument(callIoctl, 1, instruction{bpfEqual, 0, 1, tioclinux})...)
 	program = append(program, whenArgument(callSocket, 0, instruction{bpfEqual, 0, 1, afVsock})...)
 	if traceClock {
+		program = append(program, denyWaits()...)
 		program = append(program, allowUnless(callClockGettime, shiftedClocks)...)
 		for _, number := range clockCalls {
 			program = append(program, traceUnlessCookie(number)...)
 		}
 	}
 	return append(program, instruction{bpfReturn, 0, 0, retAllow})
+}
+
+// denyWaits denies waiting until an absolute time of the wall clock: the kernel would wait by its own, and so tell it.
+func denyWaits() []instruction {
+	const absolute, realtime, lockPI = 1, 256, 6
+	var program []instruction
+	for _, clock := range []uint32{0, 8, 11} { // CLOCK_REALTIME, _ALARM, CLOCK_TAI
+		is := instruction{bpfEqual, 0, 1, clock}
+		program = append(program, whenArgument(callTimerfdCreate, 0, is)...)
+		program = append(program, whenArgument(callTimerCreate, 0, is)...)
+		program = append(program, whenArguments(callClockNanosleep, is, instruction{bpfHasBits, 0, 1, absolute})...)
+	}
+	program = append(program, whenArgument(callFutex, 1, instruction{bpfHasBits, 0, 1, realtime})...)
+	for _, operation := range []uint32{lockPI, lockPI | 128} { // the real clock's without saying so; 128: private
+		program = append(program, whenArgument(callFutex, 1, instruction{bpfEqual, 0, 1, operation})...)
+	}
+	for _, number := range waitCalls {
+		program = append(program, instruction{bpfEqual, 0, 1, number}, instruction{bpfReturn, 0, 0, retErrno | uint32(syscall.EPERM)})
+	}
+	return program
+}
+
+// whenArguments denies a call when its first two arguments pass a test each.
+func whenArguments(number uint32, first, second instruction) []instruction {
+	first.jf = 3
+	return []instruction{
+		{bpfEqual, 0, 6, number},
+		{bpfLoad, 0, 0, offsetArgs},
+		first,
+		{bpfLoad, 0, 0, offsetArgs + 8},
+		second,
+		{bpfReturn, 0, 0, retErrno | uint32(syscall.EPERM)},
+		{bpfLoad, 0, 0, offsetNumber},
+	}
 }
 
 // whenArgument denies a call when the low half of an argument passes a test.

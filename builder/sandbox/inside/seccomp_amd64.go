@@ -1,19 +1,26 @@
 package main
 
 const (
-	auditArch        = 0xc000003e
-	callClone        = 56
-	callClone3       = 435
-	callUnshare      = 272
-	callIoctl        = 16
-	callSocket       = 41
-	callClockGettime = 228
-	cookieLow        = clockCookie & 0xffffffff
-	cookieHigh       = clockCookie >> 32
+	auditArch          = 0xc000003e
+	callClone          = 56
+	callClone3         = 435
+	callUnshare        = 272
+	callIoctl          = 16
+	callSocket         = 41
+	callClockGettime   = 228
+	callTimerfdCreate  = 283
+	callTimerCreate    = 222
+	callClockNanosleep = 230
+	callFutex          = 202
+	cookieLow          = clockCookie & 0xffffffff
+	cookieHigh         = clockCookie >> 32
 )
 
 // clock_gettime, gettimeofday, time
 var clockCalls = []uint32{callClockGettime, 96, 201}
+
+// mq_timedsend, mq_timedreceive; futex_waitv, futex_wait name a clock
+var waitCalls = []uint32{242, 243, 449, 455}
 
 var deniedCalls = []uint32{
 	101,      // ptrace: the tracer is not to be fooled

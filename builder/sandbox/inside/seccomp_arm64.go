@@ -1,18 +1,22 @@
 package main
 
 const (
-	auditArch        = 0xc00000b7
-	callClone        = 220
-	callClone3       = 435
-	callUnshare      = 97
-	callIoctl        = 29
-	callSocket       = 198
-	callClockGettime = 113
-	cookieLow        = 0
-	cookieHigh       = 0
+	auditArch          = 0xc00000b7
+	callClone          = 220
+	callClone3         = 435
+	callUnshare        = 97
+	callIoctl          = 29
+	callSocket         = 198
+	callClockGettime   = 113
+	callTimerfdCreate  = 85
+	callTimerCreate    = 107
+	callClockNanosleep = 115
+	callFutex          = 98
+	cookieLow          = 0
+	cookieHigh         = 0
 )
 
-var clockCalls []uint32
+var clockCalls, waitCalls []uint32 // no clock is shifted here
 
 // The same calls as on amd64, by this architecture's numbers.
 var deniedCalls = []uint32{

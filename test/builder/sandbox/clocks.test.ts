@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -8,6 +8,7 @@ import { runProcess } from "../../../builder/process.ts";
 import { insideProgram } from "../../../builder/sandbox/inside-program.ts";
 import { openToolchain, repository, testHelperDir } from "../../support/toolchain.ts";
 
+const EPERM = constants.errno.EPERM;
 const OFFSET_SECONDS = 34_560_000;
 let dir: string;
 let inside: string;
@@ -67,6 +68,22 @@ describe.runIf(process.arch === "x64")("the shifted clock, on amd64 only", () =>
     ]) {
       expect(Math.abs(difference(name)), name).toBeLessThan(60);
     }
+    // The kernel would wait by its own clock, and so tell it.
+    for (const name of [
+      "timerfd",
+      "timerfd of tai",
+      "timer",
+      "nanosleep",
+      "nanosleep of tai",
+      "futex",
+      "lock",
+      "queue",
+    ]) {
+      expect(shifted[`wait ${name}`], name).toBe(EPERM);
+      expect(plain[`wait ${name}`], name).not.toBe(EPERM);
+    }
+    for (const name of ["relative sleep", "timerfd of monotonic", "relative futex"])
+      expect(shifted[`wait ${name}`], name).toBe(plain[`wait ${name}`]);
     for (const name of ["raw process", "vdso process"]) {
       expect(shifted[name], "the program's own processor time, not the tracer's").toBeGreaterThanOrEqual(0.2);
     }
