@@ -45,6 +45,7 @@ func stageMain() {
 	limitResources(config)
 	setAffinity(config.CPUs)
 	setPersonality(config)
+	resetScheduling()
 	must("entering "+config.Dir, os.Chdir(config.Dir))
 	if config.Clock != nil {
 		runShifted(config)
@@ -109,6 +110,16 @@ func setPersonality(config stageConfig) {
 		persona |= personaNoRandom
 	}
 	must("setting the personality", rawCall(syscall.SYS_PERSONALITY, persona))
+}
+
+// resetScheduling gives up classes of processor and disk time that whoever starts us may have, and that a step could
+// see; a kernel that refuses leaves them, and both sides have the same.
+func resetScheduling() {
+	const schedOther, prSetTimerslack, ioprioWhoProcess = 0, 29, 1
+	var priority int32
+	rawCall(syscall.SYS_SCHED_SETSCHEDULER, 0, schedOther, uintptr(unsafe.Pointer(&priority)))
+	rawCall(syscall.SYS_IOPRIO_SET, ioprioWhoProcess, 0, 0)
+	rawCall(syscall.SYS_PRCTL, prSetTimerslack, 0)
 }
 
 func rawCall(number uintptr, args ...uintptr) error {
