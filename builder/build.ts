@@ -19,6 +19,7 @@ import { lockDigest } from "./recipe/load-lock.ts";
 import { loadLocked } from "./recipe/load-locked.ts";
 import type { Recipe } from "./recipe/schema.ts";
 import { makeReport, type JudgedTarget, type Report } from "./report.ts";
+import { removeArtifact } from "./judge.ts";
 import { renderReportHtml } from "./report-html.ts";
 import { chooseDrivers } from "./sandbox/driver-choice.ts";
 import { plannedPower } from "./sandbox/driver-power.ts";
@@ -143,6 +144,8 @@ async function buildSubject(
     workDir: workspace.dir,
     against,
   };
+  // An earlier report speaks of runs that are written over now.
+  for (const name of REPORT_FILES) await removeArtifact(folder, name);
   const targets: JudgedTarget[] = [];
   for (const platform of platforms) {
     const planned = planTarget(subject, platform, { ...drivers.power, ...hostPower }, options);

@@ -71,7 +71,7 @@ function describe(difference: NonNullable<ReportTarget["differences"]>[number]):
     case "bytes": {
       const { name, differingBytes, firstOffset, section, symbol, sizeBytes, rangeCount } = difference;
       const size = sizeBytes.a === sizeBytes.b ? "" : `, sizes ${sizeBytes.a} and ${sizeBytes.b}`;
-      return `${name}: ${differingBytes} bytes differ in ${rangeCount} places, first at ${firstOffset}${section === undefined ? "" : ` in ${section}`}${symbol === undefined ? "" : ` (${symbol})`}${size}`;
+      return `${name}: ${differingBytes} bytes differ in ${rangeCount === 1 ? "1 place" : `${rangeCount} places`}, first at ${firstOffset}${section === undefined ? "" : ` in ${section}`}${symbol === undefined ? "" : ` (${symbol})`}${size}`;
     }
     case "only-in-a":
     case "only-in-b":

@@ -97,7 +97,9 @@ async function engineImages(deps: CliDeps, dryRun: boolean): Promise<readonly En
 }
 
 function imagesText(found: readonly EngineImages[]): string {
-  return found.map(({ engine, images }) => `, ${images.length} images of ${engine}`).join("");
+  return found
+    .map(({ engine, images }) => `, ${images.length === 1 ? "1 image" : `${images.length} images`} of ${engine}`)
+    .join("");
 }
 
 async function knownLocks(deps: CliDeps): Promise<readonly string[]> {

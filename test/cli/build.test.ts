@@ -235,6 +235,8 @@ describe("twinseal build", () => {
     ["before there is a sandbox", "building the sandbox's own program", { XDG_STATE_HOME: "empty-state" }],
   ])("leaves no process, no directory and no half artifact when it is interrupted %s", async (_when, said, more) => {
     await fresh();
+    const earlier = { [`${folder}/report.json`]: "{}", [`${folder}/report.html`]: "earlier" };
+    await project.write(earlier);
     const state = "XDG_STATE_HOME" in more ? { XDG_STATE_HOME: join(project.dir, more.XDG_STATE_HOME) } : {};
     const child = spawn(process.execPath, [binPath, "build", "--offline"], {
       cwd: project.dir,
@@ -250,6 +252,8 @@ describe("twinseal build", () => {
     expect(code, text).toBe(3);
     expect(text).toContain("twinseal: interrupted");
     expect(existsSync(here(artifact))).toBe(false);
+    if (said === "compiling")
+      for (const name of Object.keys(earlier)) expect(existsSync(join(project.dir, name))).toBe(false);
     const work = await readdir(join(testStoreRoot(), "work"));
     expect(work.filter((name) => name.startsWith(`${child.pid}-`))).toEqual([]);
   });
