@@ -59,7 +59,8 @@ function plannedValue(id: DimensionId, v: Variation): string {
     "path-order": v.pathOrder,
     "cpu-count": v.cpus.length === 0 ? "all processors" : `${v.cpus.length} of them`,
     gc: `GOGC=${v.gogc} GOMEMLIMIT=${v.memoryLimitBytes}`,
-    "directory-order": v.reverseOrder ? "reverse" : "by name",
+    // A tmpfs lists what was made last first.
+    "directory-order": v.reverseOrder ? "by name" : "reverse",
     "file-times": new Date(v.fileTimeSeconds * 1000).toISOString(),
     "scratch-size": v.scratchLessBytes === 0 ? "what memory allows" : `${v.scratchLessBytes / 1024 ** 2} MiB less`,
     "kernel-release": v.uname26 ? "2.6.x" : "the kernel's own",

@@ -5,11 +5,13 @@ export type Finding = {
   readonly code: string;
   readonly path: string;
   readonly line?: number;
+  readonly column?: number;
   readonly message: string;
   readonly hint?: string;
 };
 
 export function renderFinding(finding: Finding): string {
-  const { severity, path, line, message, hint } = finding;
-  return `${path}${line === undefined ? "" : `:${line}`}: ${severity}: ${message}${hint === undefined ? "" : `; ${hint}`}`;
+  const { severity, path, line, column, message, hint } = finding;
+  const place = [path, line, column].filter((part) => part !== undefined).join(":");
+  return `${place}: ${severity}: ${message}${hint === undefined ? "" : `; ${hint}`}`;
 }

@@ -76,11 +76,12 @@ async function lintPlace(place: Place, store: Store | undefined): Promise<Lint> 
   const read = await orFinding(recipePath, async () => readRecipe(await readRecipeText(recipePath)));
   if ("severity" in read) return { findings: [read], recipes: [recipePath], locks: [] };
   if ("problems" in read) {
-    const findings = read.problems.map(({ line, what, hint }): Finding => ({
+    const findings = read.problems.map(({ line, column, what, hint }): Finding => ({
       severity: "error",
       code: "RECIPE_INVALID",
       path: recipePath,
       line,
+      column,
       message: what,
       ...(hint === undefined ? {} : { hint }),
     }));

@@ -159,7 +159,7 @@ describe("the files", () => {
     const lint = await lintRecipes([], { cwd: root, manifestsDir: join(root, "manifests") });
     expect(lint.findings).toMatchObject([
       { code: "RECIPE_INVALID", line: 1 },
-      { code: "RECIPE_INVALID", line: 2, hint: "did you mean name?" },
+      { code: "RECIPE_INVALID", line: 2, column: 1, hint: "did you mean name?" },
       { code: "LOCK_NOT_CANONICAL", line: 2, path: join(root, "manifests/app/1.2.3.lock.json") },
       { code: "LOCK_INVALID" },
     ]);
@@ -182,7 +182,7 @@ describe("the files", () => {
     await write("here/twinseal.yaml", sampleWith('"1.25.7"', "1.20"));
     const told = await runProgram(["check"], { cwd: join(root, "here") });
     expect(told).toMatchObject({ code: 2, stdout: "" });
-    expect(told.stderr).toContain('twinseal.yaml:4: error: go is a number here; write it in quotes: go: "1.20"\n');
+    expect(told.stderr).toContain('twinseal.yaml:4:5: error: go is a number here; write it in quotes: go: "1.20"\n');
     const json = await runProgram(["check", "--json"], { cwd: join(root, "here") });
     expect(JSON.parse(json.stdout)).toMatchObject({
       code: "check-failed",
