@@ -5,6 +5,7 @@ import { TwinsealError } from "./errors.ts";
 import { firstDivergent, readActionGraph, type DivergentPackage } from "./action-graph.ts";
 import { compareRuns, type CompareOptions, type Comparison, type Difference } from "./compare.ts";
 import { dimensionTokens, explainDifferences, heldValues, type Explanation, type HeldValue } from "./explain/cause.ts";
+import { heldClockTime } from "./explain/clock-times.ts";
 import { datedTexts } from "./explain/dates.ts";
 import { findTexts } from "./explain/texts.ts";
 import { ACTION_GRAPH } from "./plan.ts";
@@ -78,13 +79,20 @@ async function findHeldValues(
   b: RunFolder,
   differences: readonly Difference[],
 ): Promise<readonly HeldValue[]> {
-  const differing = differences.find(({ kind }) => kind === "bytes");
+  const differing = differences.find((one) => one.kind === "bytes");
   if (differing === undefined) return [];
   const tokens = dimensionTokens({ a: a.run.observed, b: b.run.observed });
   const texts = tokens.flatMap((one) => [...one.a, ...one.b]);
   const [left, right] = await Promise.all([a, b].map(({ dir }) => findTexts(join(dir, differing.name), texts)));
-  return left === undefined || right === undefined ? [] : heldValues(tokens, { a: left, b: right });
+  const held = left === undefined || right === undefined ? [] : heldValues(tokens, { a: left, b: right });
+  const span = ({ run }: RunFolder) => ({ time: run.observed.time, durationMs: run.durationMs });
+  const clockTime = heldClockTime(differing.excerpt, { a: span(a), b: span(b) });
+  return clockTime === undefined
+    ? held
+    : [...held.filter(isOnBothSides), clockTime, ...held.filter((one) => !isOnBothSides(one))];
 }
+
+const isOnBothSides = ({ a, b }: HeldValue) => a !== undefined && b !== undefined;
 
 async function findDivergent(a: RunFolder, b: RunFolder): Promise<readonly DivergentPackage[]> {
   return firstDivergent(

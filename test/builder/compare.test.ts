@@ -272,6 +272,16 @@ describe("judging two folders", () => {
     expect(judged.explanation.text).toContain("example.test/program");
   });
 
+  it("names the clock when a time of day leaked, in whatever zone", async () => {
+    const built = await bench.build({ before: ["leak", "leak.go", "time-of-day"] });
+    const judged = await judgeRunFolders(join(built.dir, "a"), join(built.dir, "b"));
+    if (!("explanation" in judged)) throw new Error("no explanation");
+    expect(judged.explanation).toMatchObject({
+      cause: "time",
+      text: expect.stringMatching(/A's holds "\d\d:\d\d:\d\d"/),
+    });
+  });
+
   it("keeps both sides' artifacts, logs and action graphs", async () => {
     const built = await bench.build({ before: ["leak", "leak.go", "random"] });
     expect((await built.comparison()).verdict).toBe("mismatch");
