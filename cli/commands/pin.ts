@@ -10,7 +10,7 @@ import { openChecksumDatabase } from "../../builder/inputs/checksum-database.ts"
 import { debianKeyring } from "../../builder/inputs/debian-mirrors.ts";
 import { gitEnvOf } from "../../builder/inputs/git.ts";
 import { aptEnvOf } from "../../builder/recipe/apt.ts";
-import { placeRecipe } from "../../builder/recipe/catalog.ts";
+import { placeRecipe, type RecipePlace } from "../../builder/recipe/catalog.ts";
 import { loadLock } from "../../builder/recipe/load-lock.ts";
 import { loadRecipe } from "../../builder/recipe/load.ts";
 import type { Lock } from "../../builder/recipe/lock.ts";
@@ -47,17 +47,18 @@ export function pinCommand(deps: CliDeps): Command {
     .action(async (spec: string | undefined, flags: unknown) => {
       const options = await deps.parse(optionsSchema, flags);
       if (options.resolveImage !== undefined) return printImage(options.resolveImage, spec, deps);
-      if (spec === undefined) {
+      if (spec === undefined && !options.check && !options.dryRun) {
         throw new TwinsealError("caller", "USAGE", "missing required argument 'spec'", { hint: "write name@version" });
       }
-      const place = await placeRecipe(/^\d/.test(spec) ? `@${spec}` : spec, deps);
-      if (place.version === undefined) {
-        throw new TwinsealError("caller", "VERSION_MISSING", `${spec} names no version`, {
+      const place = await placeRecipe(spec !== undefined && /^\d/.test(spec) ? `@${spec}` : spec, deps);
+      const version = place.version ?? (options.check || options.dryRun ? await lockedVersion(place) : undefined);
+      if (version === undefined) {
+        throw new TwinsealError("caller", "VERSION_MISSING", `${spec ?? place.name} names no version`, {
           hint: `write for example ${place.name}@1.0.0`,
         });
       }
       const loaded = await loadRecipe(place.recipePath);
-      const lockPath = place.lockPathOf(place.version);
+      const lockPath = place.lockPathOf(version);
       const old = await loadOld(lockPath);
       const store = await deps.store();
       const http = await deps.http();
@@ -74,7 +75,7 @@ export function pinCommand(deps: CliDeps): Command {
       const fresh = await pinRecipe(
         {
           loaded,
-          version: place.version,
+          version,
           workDir: workspace.dir,
           ...(options.from === undefined ? {} : { from: options.from }),
         },
@@ -96,7 +97,7 @@ export function pinCommand(deps: CliDeps): Command {
       );
       const changes = old === undefined ? [] : diffLocks(old, fresh);
       assertNoAlarm(changes, lockPath);
-      if (options.check) return finishCheck(old, changes, lockPath, deps);
+      if (options.check) return finishCheck(old, changes, { lockPath, spec: `${place.name}@${version}` }, deps);
       const text = options.diff ? `${changes.map((change) => change.text).join("\n") || "nothing changes"}\n` : "";
       const unchanged = old !== undefined && changes.length === 0;
       if (!options.dryRun && !unchanged) await writeLock(lockPath, fresh);
@@ -114,6 +115,11 @@ export function pinCommand(deps: CliDeps): Command {
         text: `${text}${word} ${lockPath}: Go ${fresh.go.version}, ${fresh.modules.length} modules; ${provenance(fresh)}\n`,
       });
     });
+}
+
+/** That of a project's one lock, for those who look at it: who writes one says which version it is of. */
+async function lockedVersion({ project, lockPathOf }: RecipePlace): Promise<string | undefined> {
+  return project ? (await loadOld(lockPathOf("")))?.version : undefined;
 }
 
 async function loadOld(lockPath: string): Promise<Lock | undefined> {
@@ -136,7 +142,12 @@ function assertNoAlarm(changes: readonly LockChange[], lockPath: string): void {
   });
 }
 
-function finishCheck(old: Lock | undefined, changes: readonly LockChange[], lockPath: string, deps: CliDeps): void {
+function finishCheck(
+  old: Lock | undefined,
+  changes: readonly LockChange[],
+  { lockPath, spec }: { readonly lockPath: string; readonly spec: string },
+  deps: CliDeps,
+): void {
   const texts = old === undefined ? [`${lockPath} is missing`] : changes.map((change) => change.text);
   deps.finish({
     exitCode: texts.length === 0 ? 0 : 1,
@@ -145,7 +156,7 @@ function finishCheck(old: Lock | undefined, changes: readonly LockChange[], lock
     text:
       texts.length === 0
         ? `${lockPath} is what pin would write\n`
-        : `${texts.join("\n")}\n${lockPath} is not what pin would write\n`,
+        : `${texts.join("\n")}\n${lockPath} is not what pin would write\nhint: run twinseal pin ${spec}\n`,
   });
 }
 
