@@ -11,8 +11,8 @@ import { openToolchain } from "../support/toolchain.ts";
 import { binPath } from "./program.ts";
 
 it.each([
-  ["a toolchain", (own: string) => `${own}/trees/*/LICENSE`, "the store's tree of golang.org/toolchain"],
-  ["a source", (own: string) => `${own}/work/*/source/main.go`, "/source was changed while both builds used it"],
+  ["a toolchain", ["trees", "*", "LICENSE"], "the store's tree of golang.org/toolchain"],
+  ["a source", ["work", "*", "source", "main.go"], "/source was changed while both builds used it"],
 ])("%s that somebody changes while it is used is an alarm, and nothing is offered", async (_what, pattern, said) => {
   const { store, lock } = await openToolchain();
   await using project = await openProject({
@@ -39,7 +39,7 @@ it.each([
   let text = "";
   child.stderr.on("data", (chunk: Buffer) => (text += chunk.toString()));
   while (!text.includes("compiling") && child.exitCode === null) await sleep(20);
-  const [path = ""] = globSync(pattern(own));
+  const [path = ""] = globSync(join(own, ...pattern));
   await chmod(path, 0o644);
   await appendFile(path, "\n");
   const [code] = await ended;
