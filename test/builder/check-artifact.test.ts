@@ -2,9 +2,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { executeCheck } from "../../builder/check-artifact.ts";
 import { readHost } from "../../builder/host.ts";
-import { recipeSchema } from "../../builder/recipe/schema.ts";
 import { openToolchain, type TestToolchain } from "../support/toolchain.ts";
-import { openTwinBench, type TwinBench } from "../support/twin.ts";
+import { openTwinBench, programRecipe, type TwinBench } from "../support/twin.ts";
 
 const main = `package main
 
@@ -34,15 +33,7 @@ it.each([
   ["anything, where nothing is left of what was expected", "{tags}", [], false],
 ] as const)("a program that prints %s", async (_what, prints, run, passed) => {
   const host = readHost();
-  const recipe = recipeSchema.parse({
-    recipe: 1,
-    name: "program",
-    source: { path: "." },
-    go: "auto",
-    targets: [host.platform],
-    build: { package: ".", ldflags: "-buildid=" },
-    check: { run, prints },
-  });
+  const recipe = programRecipe({ check: { run, prints } });
   const place = { program, others: [], rootfsDir: "", workDir: bench.dir };
   const subject = { recipe, lock: toolchain.lock };
   const result = await executeCheck(subject, host.platform, place, host, bench.drivers.a);

@@ -9,12 +9,11 @@ import { sha256Of } from "../../builder/digest.ts";
 import { executeBuild } from "../../builder/execute.ts";
 import { planBuild, type Plan } from "../../builder/plan.ts";
 import { readHost } from "../../builder/host.ts";
-import { recipeSchema } from "../../builder/recipe/schema.ts";
 import { loadRunFolder } from "../../builder/run-folder.ts";
 import type { SandboxDriver, SandboxSpec } from "../../builder/sandbox/driver.ts";
 import { planVariations } from "../../builder/variations.ts";
 import { openToolchain, type TestToolchain } from "../support/toolchain.ts";
-import { openTwinBench, type TwinBench } from "../support/twin.ts";
+import { programRecipe, openTwinBench, type TwinBench } from "../support/twin.ts";
 
 let toolchain: TestToolchain;
 let bench: TwinBench;
@@ -31,15 +30,7 @@ function planFor(
   build: Readonly<Record<string, unknown>> = {},
   extra: Readonly<Record<string, unknown>> = {},
 ): Plan {
-  const recipe = recipeSchema.parse({
-    recipe: 1,
-    name: "program",
-    source: { path: "." },
-    go: "auto",
-    targets: [host.platform],
-    build: { package: ".", ldflags: "-s -w -buildid=", ...build },
-    ...extra,
-  });
+  const recipe = programRecipe({ build: { package: ".", ldflags: "-s -w -buildid=", ...build }, ...extra });
   const variation = planVariations(
     { ...bench.drivers.power, cpuCount: host.cpuCount, memoryBytes: host.availableBytes / 2 },
     {},

@@ -49,6 +49,19 @@ export type TwinOptions = {
   readonly onEvent?: (side: Side, event: SandboxEvent) => void;
 };
 
+/** A recipe of the bench's program, with keys of the test's own. */
+export function programRecipe(more: Readonly<Record<string, unknown>> = {}): Recipe {
+  return recipeSchema.parse({
+    recipe: 1,
+    name: "program",
+    source: { path: "." },
+    go: "auto",
+    targets: [readHost().platform],
+    build: { package: ".", ldflags: "-s -w -buildid=" },
+    ...more,
+  });
+}
+
 const mainGo = "package main\n\nfunc main() { println(leak) }\n";
 
 /** Compiles a fixture of test/support/fixtures to a static program. */
@@ -133,12 +146,7 @@ export async function openTwinBench(
       await mkdir(dirname(join(tree, path)), { recursive: true });
       await writeFile(join(tree, path), text);
     }
-    const recipe = recipeSchema.parse({
-      recipe: 1,
-      name: "program",
-      source: { path: "." },
-      go: "auto",
-      targets: [host.platform],
+    const recipe = programRecipe({
       ...(options.before === undefined ? {} : { before: [options.before] }),
       ...(options.cgo === true ? { compiler: { debian: "trixie", packages: ["gcc"] } } : {}),
       build: { package: ".", ldflags: "-s -w -buildid=", cgo: options.cgo ?? false },

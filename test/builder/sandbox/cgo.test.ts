@@ -37,6 +37,12 @@ function program(expression: string, preamble = "", flags: readonly string[] = [
     .join("")}import "C"\n\nfunc main() { println(C.GoString(C.say())) }\n`;
 }
 
+/** A program for a step before the build. */
+function generator(imports: readonly string[], lines: readonly string[]): Readonly<Record<string, string>> {
+  const needed = imports.map((one) => JSON.stringify(one)).join("; ");
+  return { "gen/main.go": `package main\n\nimport (${needed})\n\nfunc main() {\n${lines.join("\n")}\n}\n` };
+}
+
 describe("a program with C in it", () => {
   it("matches, from a compiler that lies at another place than the host's and whose path the plan states", async (context) => {
     const { runs, comparison } = await build(context, { main: program('"hello"') });
@@ -73,52 +79,47 @@ describe("a program with C in it", () => {
     expect((await comparison()).verdict).toBe("mismatch");
   });
 
-  it("is a mismatch with the random name of a temporary file in an object", async (context) => {
+  it.for([
+    ["mismatch", "the random name of a temporary file", "file.Name()"],
+    ["match", "a name that is always the same", '"object.o"'],
+  ] as const)("is a %s with %s in an object", async ([verdict, , name], context) => {
     const { runs, comparison } = await build(context, {
       before: ["go", "run", "./gen"],
       main: program("TEMPORARY", '#include "temporary.h"'),
-      sources: {
-        "gen/main.go": [
-          "package main",
-          'import ("fmt"; "os")',
-          "func main() {",
-          '  file, _ := os.CreateTemp("", "object-*.o")',
-          '  os.WriteFile("temporary.h", []byte(fmt.Sprintf("#define TEMPORARY %q\\n", file.Name())), 0o644)',
-          "}",
-          "",
-        ].join("\n"),
-      },
+      sources: generator(
+        ["fmt", "os"],
+        [
+          'file, _ := os.CreateTemp("", "object-*.o")',
+          "file.Close()",
+          `os.WriteFile("temporary.h", []byte(fmt.Sprintf("#define TEMPORARY %q\\n", ${name})), 0o644)`,
+        ],
+      ),
     });
     expect(runs.a.outcome, runs.a.failure?.excerpt.join("\n")).toBe("built");
-    expect((await comparison()).verdict).toBe("mismatch");
+    expect((await comparison()).verdict).toBe(verdict);
   });
 
-  it("is a mismatch where another archive of the same name is linked", async (context) => {
+  it.for([
+    ["mismatch", "another archive", 'len(os.Getenv("HOME"))%2 == 1'], // A is at home in another place than B
+    ["match", "the same archive", "false"],
+  ] as const)("is a %s where %s of the same name is linked", async ([verdict, , another], context) => {
     const { runs, comparison } = await build(context, {
       before: ["go", "run", "./gen"],
       main: program("stored()", "const char *stored(void);", ["LDFLAGS: ${SRCDIR}/libstored.a"]),
-      sources: {
-        "gen/main.go": [
-          "package main",
-          'import ("os"; "os/exec")',
-          "func main() {",
-          '  source := "const char *stored(void) { return \\"one\\"; }\\n"',
-          '  if len(os.Getenv("HOME"))%2 == 1 { // A is at home in another place than B',
-          '    source = "const char *stored(void) { return \\"two\\"; }\\n"',
-          "  }",
-          '  os.WriteFile("gen/stored.c", []byte(source), 0o644)',
-          '  for _, argv := range [][]string{{"gcc", "-c", "-o", "gen/stored.o", "gen/stored.c"}, {"ar", "rcsD", "libstored.a", "gen/stored.o"}} {',
-          '    if text, err := exec.Command("/usr/bin/"+argv[0], argv[1:]...).CombinedOutput(); err != nil {',
-          "      panic(string(text))",
-          "    }",
-          "  }",
+      sources: generator(
+        ["os", "os/exec"],
+        [
+          'source := "const char *stored(void) { return \\"one\\"; }\\n"',
+          `if ${another} { source = "const char *stored(void) { return \\"two\\"; }\\n" }`,
+          'os.WriteFile("gen/stored.c", []byte(source), 0o644)',
+          'for _, argv := range [][]string{{"gcc", "-c", "-o", "gen/stored.o", "gen/stored.c"}, {"ar", "rcsD", "libstored.a", "gen/stored.o"}} {',
+          '  if text, err := exec.Command("/usr/bin/"+argv[0], argv[1:]...).CombinedOutput(); err != nil { panic(string(text)) }',
           "}",
-          "",
-        ].join("\n"),
-      },
+        ],
+      ),
     });
     expect(runs.a.outcome, runs.a.failure?.excerpt.join("\n")).toBe("built");
-    expect((await comparison()).verdict).toBe("mismatch");
+    expect((await comparison()).verdict).toBe(verdict);
   });
 
   it("is refused, by name, when it is tuned for the processor of this machine", async (context) => {
