@@ -28,8 +28,8 @@ const planSchema = z.looseObject({
 });
 type Planned = z.infer<typeof planSchema>["variation"];
 
-/** What a probe must have seen of each of these, whatever the driver; of the time zone, how it begins. */
-function expectedOf(planned: Planned): Observed {
+/** What a probe must see of each of these, whatever the driver. */
+export function visibleValues(planned: Planned) {
   return {
     "module-cache-path": planned.moduleCachePath,
     "build-cache-path": planned.buildCachePath,
@@ -42,7 +42,7 @@ function expectedOf(planned: Planned): Observed {
     hostname: planned.hostname,
     locale: `${planned.lang} ${planned.lcAll}`,
     gc: planned.gogc,
-  };
+  } as const satisfies Observed;
 }
 
 /**
@@ -64,7 +64,7 @@ export function assertCoherent(run: Run): void {
 }
 
 function sawPlan({ observed }: Run, planned: Planned): boolean {
-  const equal = Object.entries(expectedOf(planned)).every(
+  const equal = Object.entries(visibleValues(planned)).every(
     ([id, value]) => observed[dimensionIdSchema.parse(id)] === value,
   );
   const zone = observed.timezone?.startsWith(`${planned.timezone} (`) === true;
@@ -72,17 +72,11 @@ function sawPlan({ observed }: Run, planned: Planned): boolean {
 }
 
 /** A build that succeeded did every step, one that failed did them up to the one that did. */
-function didPlan(
-  { outcome, failure, steps }: Run,
-  planned: readonly { readonly id: string; readonly argv: readonly string[] }[],
-): boolean {
-  const asPlanned = steps.every(({ id, argv }, index) => isDeepStrictEqual({ id, argv }, pick(planned[index])));
+function didPlan({ outcome, failure, steps }: Run, planned: z.infer<typeof planSchema>["steps"]): boolean {
+  const asPlanned = steps.every(({ id, argv }, at) =>
+    isDeepStrictEqual([id, argv], [planned[at]?.id, planned[at]?.argv]),
+  );
   const good = steps.map(({ exitCode, signal }) => exitCode === 0 && signal === null);
   if (outcome === "failed") return asPlanned && failure !== undefined && good.indexOf(false) === steps.length - 1;
   return asPlanned && failure === undefined && steps.length === planned.length && !good.includes(false);
 }
-
-const pick = (step: { readonly id: string; readonly argv: readonly string[] } | undefined) => ({
-  id: step?.id,
-  argv: step?.argv,
-});

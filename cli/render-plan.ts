@@ -1,3 +1,4 @@
+import { visibleValues } from "../builder/coherent-run.ts";
 import { dimensions } from "../builder/dimensions.ts";
 import type { PlannedTarget } from "../builder/build-target.ts";
 import type { Variation } from "../builder/variations.ts";
@@ -42,19 +43,10 @@ type DimensionId = (typeof dimensions)[number]["id"];
 /** What a dimension is planned to be, in words. */
 function plannedValue(id: DimensionId, v: Variation): string {
   const values: Readonly<Record<DimensionId, string>> = {
+    ...visibleValues(v),
     "source-path": v.sourcePath,
-    "module-cache-path": v.moduleCachePath,
-    "build-cache-path": v.buildCachePath,
-    goroot: v.goroot,
-    home: v.home,
-    tmpdir: v.tmpdir,
-    user: `${v.uid} ${v.userName}`,
-    group: String(v.gid),
-    umask: `0${v.umask.toString(8)}`,
-    hostname: v.hostname,
     domainname: v.domainname,
     timezone: v.timezone,
-    locale: v.lang,
     environment: Object.keys(v.noise).join(" ") || "nothing more",
     "path-order": v.pathOrder,
     "cpu-count": v.cpus.length === 0 ? "all processors" : `${v.cpus.length} of them`,
