@@ -19,7 +19,6 @@ import { lockDigest } from "./recipe/load-lock.ts";
 import { loadLocked } from "./recipe/load-locked.ts";
 import type { Recipe } from "./recipe/schema.ts";
 import { makeReport, type JudgedTarget, type Report } from "./report.ts";
-import { removeArtifact } from "./judge.ts";
 import { renderReportHtml } from "./report-html.ts";
 import { chooseDrivers } from "./sandbox/driver-choice.ts";
 import { plannedPower } from "./sandbox/driver-power.ts";
@@ -82,10 +81,15 @@ export async function buildRecipe(options: BuildOptions, deps: BuildDeps): Promi
 async function removeResults({ recipe, lock }: Subject, folder: string): Promise<void> {
   const artifacts = recipe.targets.map((platform) => artifactName(recipe.name, lock.version, platform));
   const outputs = (recipe.outputs ?? []).map(({ name }) => name);
-  for (const name of [...artifacts, ...outputs, ...REPORT_FILES]) await rm(join(folder, name), { force: true });
+  for (const name of [...artifacts, ...outputs]) await rm(join(folder, name), { force: true });
+  await removeReport(folder);
 }
 
 const REPORT_FILES = ["report.json", "report.html"] as const;
+
+async function removeReport(folder: string): Promise<void> {
+  for (const name of REPORT_FILES) await rm(join(folder, name), { force: true });
+}
 
 async function buildSubject(
   subject: Subject,
@@ -145,7 +149,7 @@ async function buildSubject(
     against,
   };
   // An earlier report speaks of runs that are written over now.
-  for (const name of REPORT_FILES) await removeArtifact(folder, name);
+  await removeReport(folder);
   const targets: JudgedTarget[] = [];
   for (const platform of platforms) {
     const planned = planTarget(subject, platform, { ...drivers.power, ...hostPower }, options);
