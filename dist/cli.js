@@ -1,1 +1,1 @@
-export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-BmSER55t.js";
+export{t as createProgram,n as loadCommand,r as main}from"./chunks/main-hzNVsRcx.js";

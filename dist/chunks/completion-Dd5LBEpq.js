@@ -1,4 +1,4 @@
-import{r as e,t}from"./commander-NcsnBUf0.js";import{t as n}from"./command-table-B4Q-lcct.js";import{c as r,x as i}from"./schemas-Dlcadems.js";const a=[`--help`,`--json`];function o(e,t){if(e===`fish`)return c(t);let n=s(t);return e===`bash`?n:`autoload -U +X bashcompinit && bashcompinit\n${n}`}function s(e){return`_twinseal() {
+import{r as e,t}from"./commander-NcsnBUf0.js";import{t as n}from"./command-table-z1nJr3vB.js";import{c as r,x as i}from"./schemas-Dlcadems.js";const a=[`--help`,`--json`];function o(e,t){if(e===`fish`)return c(t);let n=s(t);return e===`bash`?n:`autoload -U +X bashcompinit && bashcompinit\n${n}`}function s(e){return`_twinseal() {
   local words current="\${COMP_WORDS[COMP_CWORD]}"
   case "\${COMP_WORDS[1]}" in
 ${e.map(e=>`    ${e.name}) words="${l(e).join(` `)}" ;;`).join(`
